@@ -1,0 +1,76 @@
+# Everything runs in .venv, which each target sets up from the hashed locks when it is missing or out of date.
+#
+#   make demo    print the cards of the demo's stories
+#   make serve   the service on http://127.0.0.1:8000
+#   make test    the whole suite: ruff, mypy --strict, pytest with coverage
+#   make check   the same, and nothing may be skipped (MDA5_CDS_TEST_ALL=1)
+#   make lock    write the locks anew from pyproject.toml
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+TESTING := $(VENV)/.testing
+# hypothesis and coverage keep files next to the tests otherwise; a second Python brings its own
+COVERAGE_FILE ?= .coverage
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check test-other-python lock clean setup setup-test
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "mda5-cds needs Python 3.11 or newer; '$(PYTHON)' is not. Try: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): $(BIN)/python requirements.lock requirements-build.lock pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock -r requirements-build.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(TESTING): $(RUNTIME) requirements-test.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
+	@touch $@
+
+setup: $(RUNTIME)
+
+setup-test: $(TESTING)
+
+demo: setup
+	@$(BIN)/mda5-cds demo
+
+serve: setup
+	$(BIN)/mda5-cds serve
+
+test: setup-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	COVERAGE_FILE=$(COVERAGE_FILE) $(BIN)/pytest --cov --cov-report=term
+
+check:
+	MDA5_CDS_TEST_ALL=1 $(MAKE) test
+
+# The image runs Python 3.13; the suite must hold there as well as on the oldest Python that is promised.
+test-other-python:
+	@sh -c 'for candidate in "$(OTHER_PYTHON)" python3.13; do \
+	  [ -n "$$candidate" ] && "$$candidate" -c "import venv" 2>/dev/null && exec $(MAKE) test PYTHON="$$candidate" VENV=.venv-other COVERAGE_FILE=.coverage-other; \
+	done; \
+	if [ "$$MDA5_CDS_TEST_ALL" = 1 ]; then echo "python3.13 is needed for the second run of the tests" >&2; exit 1; fi; \
+	echo "python3.13 is not here: the second run of the tests is left out"'
+
+lock:
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip install --quiet --disable-pip-version-check uv
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+	  pyproject.toml -o requirements.lock
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+	  --extra test --extra postgres -c requirements.lock pyproject.toml -o requirements-test.lock
+	echo "setuptools>=77" | $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+	  -c requirements-test.lock - -o requirements-build.lock
+	rm -rf $(VENV)-lock
+
+clean:
+	rm -rf .venv .venv-other .coverage .coverage-other .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
