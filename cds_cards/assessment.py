@@ -1,0 +1,159 @@
+"""The assessment: one pure function of the record, the guideline with the site's policy, and `as_of`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cds_cards.criteria import Verdict
+from cds_cards.disease import (
+    AntiMda5,
+    Infection,
+    LungDisease,
+    Population,
+    RespiratoryFailure,
+    anti_mda5,
+    antibody_pending,
+    dermatomyositis,
+    imaging_recent,
+    infection,
+    lung_disease,
+    population,
+    respiratory_failure,
+)
+from cds_cards.dosing import BodySize, body_size
+from cds_cards.gaps import DataGap, gaps
+from cds_cards.gas import Gases, gases, hypoxaemic
+from cds_cards.guideline import Guideline
+from cds_cards.levels import CniLevel, levels
+from cds_cards.record import PatientRecord, Result
+from cds_cards.refractoriness import RefractorinessAssessment, refractoriness
+from cds_cards.risk import RiskClassification, Trend, ferritin_trend, newest_kl6, relapse_signs, risk
+from cds_cards.safety import Safety, safety
+from cds_cards.standing import Standing, standings
+from cds_cards.therapy import Therapy, therapy
+from cds_cards.transplant import Transplant, transplant
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A resource that did not count, and why."""
+
+    reference: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """Everything that is known of the patient at `as_of`, in the order of the contract.
+
+    `hypoxaemic`: hypoxaemia for rec-5; `dermatomyositis`: DM or CADM on record; `antibody_pending`: the test is ordered or pending;
+    `imaging_recent`: HRCT or lung function within the policy's days. `ferritin`, `crp`, `kl6` trends for the risk card; `sources` maps every
+    key to how it was answered.
+    """
+
+    as_of: datetime
+    population: Population
+    anti_mda5: AntiMda5
+    lung_disease: LungDisease
+    risk: RiskClassification
+    therapy: Therapy
+    refractoriness: RefractorinessAssessment
+    respiratory_failure: RespiratoryFailure
+    infection: Infection
+    gases: Gases
+    hypoxaemic: Verdict
+    hypoxaemic_why: str
+    safety: Safety
+    levels: tuple[CniLevel, ...]
+    body_size: BodySize
+    transplant: Transplant
+    ferritin: Trend
+    kl6: Result | None
+    dermatomyositis: bool
+    antibody_pending: bool
+    imaging_recent: bool
+    relapse_signs: tuple[str, ...]
+    recommendations: tuple[Standing, ...]
+    gaps: tuple[DataGap, ...]
+    ignored: tuple[Ignored, ...]
+    answers: Mapping[str, str]
+
+    @property
+    def in_scope(self) -> bool:
+        """Whether all cards may speak: in the population, anti-MDA5 positive, RPILD."""
+        return self.population.status == "in" and self.anti_mda5.status == "positive" and self.lung_disease.status == "rpild"
+
+    def standing(self, recommendation: str) -> Standing:
+        """The standing of one recommendation."""
+        return next(item for item in self.recommendations if item.id == recommendation)
+
+
+def assess(record: PatientRecord, guideline: Guideline, as_of: datetime) -> Assessment:
+    """Judge the record as it stood at `as_of` (zone-aware) by the guideline and the site's policy.
+
+    Pure: the same record, guideline and `as_of` give the same assessment, whatever the order of the facts.
+    """
+    policy = guideline.policy
+    record = record.until(as_of, policy.skew)
+    people = population(record, policy, as_of)
+    breath = gases(record, people.age, policy, as_of)
+    antibody = anti_mda5(record, policy, as_of)
+    lungs = lung_disease(record, breath, policy, as_of)
+    factors = risk(record, people, guideline, as_of)
+    treatment = therapy(record, breath, guideline, as_of)
+    response = refractoriness(record, breath, treatment, guideline, as_of)
+    failure = respiratory_failure(record, breath, policy, as_of)
+    screens = safety(record, people, treatment, guideline, as_of)
+    monitored = levels(record, treatment, guideline, as_of)
+    size = body_size(record, people, guideline, as_of)
+    referral = transplant(record, guideline, as_of)
+    low_oxygen, low_oxygen_why = hypoxaemic(breath, record, policy, as_of)
+    return Assessment(
+        as_of=as_of,
+        population=people,
+        anti_mda5=antibody,
+        lung_disease=lungs,
+        risk=factors,
+        therapy=treatment,
+        refractoriness=response,
+        respiratory_failure=failure,
+        infection=infection(record, policy, as_of),
+        gases=breath,
+        hypoxaemic=low_oxygen,
+        hypoxaemic_why=low_oxygen_why,
+        safety=screens,
+        levels=monitored,
+        body_size=size,
+        transplant=referral,
+        ferritin=ferritin_trend(record, treatment.assessed_since, guideline, as_of),
+        kl6=newest_kl6(record, as_of),
+        dermatomyositis=dermatomyositis(record),
+        antibody_pending=antibody_pending(record, policy, as_of),
+        imaging_recent=imaging_recent(record, policy, as_of),
+        relapse_signs=relapse_signs(record, antibody, guideline, as_of),
+        recommendations=standings(
+            people, antibody, lungs, treatment, response, failure, screens, referral, guideline
+        ),
+        gaps=gaps(
+            record,
+            people,
+            antibody,
+            lungs,
+            factors,
+            treatment,
+            response,
+            failure,
+            screens,
+            monitored,
+            size,
+            guideline,
+        ),
+        ignored=tuple(sorted({Ignored(item.source, item.why) for item in (*record.unread, *record.set_aside)}, key=_named)),
+        answers=dict(record.answers),
+    )
+
+
+def _named(item: Ignored) -> tuple[str, str]:
+    return item.reference, item.why

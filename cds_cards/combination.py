@@ -1,0 +1,139 @@
+"""The combination that the running courses make, since when, and the steps taken on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from cds_cards.courses import (
+    CNI,
+    GLUCOCORTICOID,
+    Clock,
+    Run,
+    lineage,
+    ordered_runs,
+    stretches,
+    substance,
+)
+from cds_cards.guideline import Guideline
+from cds_cards.pulses import pulse_runs
+from cds_cards.record import Administration, MedicationOrder
+
+COMPLETING = "completing"
+ADD_ON = "add-on"
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What ran, by one reading of the dates.
+
+    `since`: first day of the combination that runs (None: none runs); `past`: first day of the last one that ran
+    before. `steps`: the first day of the unbroken course of each running agent.
+    """
+
+    runs: tuple[Run, ...]
+    running: frozenset[str]
+    since: date | None
+    past: date | None
+    steps: Mapping[str, date]
+
+    def assessed(self, guideline: Guideline) -> date | None:
+        """First day of the combination or of the last new CNI or rec-4 agent that runs, whichever is later."""
+        if self.since is None:
+            return None
+        restarts = (
+            first
+            for agent, first in self.steps.items()
+            if guideline.agents[agent].agent_class == CNI or ADD_ON in guideline.agents[agent].roles
+        )
+        return max((self.since, *restarts))
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The two readings: what the narrowest says is sure, what only the widest says is possible."""
+
+    widest: Reading
+    narrowest: Reading
+
+    @property
+    def unsettled(self) -> frozenset[str]:
+        """Agents of which the dates leave open whether they run."""
+        return self.widest.running - self.narrowest.running
+
+
+def read(
+    orders: Sequence[MedicationOrder],
+    administrations: Sequence[Administration],
+    guideline: Guideline,
+    clocks: tuple[Clock, Clock],
+) -> Readings:
+    """Read orders (therapy only) and doses given by both clocks: (widest, narrowest)."""
+    widest, narrowest = (_read(orders, administrations, guideline, clock) for clock in clocks)
+    return Readings(widest, narrowest)
+
+
+def _read(
+    orders: Sequence[MedicationOrder], administrations: Sequence[Administration], guideline: Guideline, clock: Clock
+) -> Reading:
+    daily = tuple(ordered_runs(orders, guideline, clock))
+    runs = (*daily, *pulse_runs(orders, administrations, daily, guideline, clock))
+    glucocorticoid = [span for name, span in _spans(runs, guideline) if name == GLUCOCORTICOID]
+    completing = [span for name, span in _spans(runs, guideline) if name != GLUCOCORTICOID]
+    both = [
+        (max(one[0], other[0]), one[2] and other[2])
+        for one in glucocorticoid
+        for other in _unbroken(completing)
+        if max(one[0], other[0]) <= min(one[1], other[1])
+    ]
+    return Reading(
+        runs=runs,
+        running=frozenset(run.agent for run in runs if run.running),
+        since=max((first for first, running in both if running), default=None),
+        past=max((first for first, running in both if not running), default=None),
+        steps=_steps(runs, guideline),
+    )
+
+
+Span = tuple[date, date, bool]
+"""First and last day, and whether it runs."""
+
+
+def _spans(runs: Sequence[Run], guideline: Guideline) -> Iterator[tuple[str, Span]]:
+    """The unbroken courses of glucocorticoids and of completing agents; within a lineage one drug replaces another."""
+    by_lineage: dict[str, list[Run]] = {}
+    for run in runs:
+        name = lineage(run.agent, guideline)
+        if name == GLUCOCORTICOID or COMPLETING in guideline.agents[run.agent].roles:
+            by_lineage.setdefault(name, []).append(run)
+    for name, group in by_lineage.items():
+        for stretch in stretches(group):
+            yield name, (stretch.first, stretch.last, stretch.running)
+
+
+def _unbroken(spans: Iterable[Span]) -> list[Span]:
+    """Days on which at least one of them ran: spans that overlap or follow one another from day to day are one."""
+    joined: list[Span] = []
+    for first, last, running in sorted(spans):
+        if joined and first <= joined[-1][1] + ONE_DAY:
+            begin, end, ran = joined.pop()
+            joined.append((begin, max(end, last), ran or running))
+        else:
+            joined.append((first, last, running))
+    return joined
+
+
+def _steps(runs: Sequence[Run], guideline: Guideline) -> Mapping[str, date]:
+    by_substance: dict[str, list[Run]] = {}
+    for run in runs:
+        by_substance.setdefault(substance(run.agent, guideline), []).append(run)
+    return {
+        run.agent: stretch.first
+        for group in by_substance.values()
+        for stretch in stretches(group)
+        if stretch.running
+        for run in stretch.runs
+        if run.running
+    }

@@ -1,0 +1,235 @@
+"""From orders and doses given to runs of days, and from runs to courses.
+
+Days are calendar days in the site's zone. A partial date stands for an interval, so everything is read twice: the
+*widest* reading begins as early and ends as late as the dates allow, the *narrowest* the other way round. What both
+say is sure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from cds_cards.guideline import Guideline, Policy
+from cds_cards.on_record import same_substance
+from cds_cards.record import MedicationOrder
+from cds_cards.timeline import When
+
+GLUCOCORTICOID = "glucocorticoid"
+CNI = "calcineurin-inhibitor"
+PULSE = "pulse"
+
+# FHIR medicationrequest-status and -intent of orders that are no therapy (contract, *Status*).
+_NO_THERAPY = frozenset({"draft", "cancelled", "entered-in-error", "unknown"})
+_NO_ORDER = frozenset({"proposal", "plan"})
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """An unbroken course of one agent, renewals joined. `since` None: start not known.
+
+    `end` None: running with no end stated. `by_text`: an order was recognised by its words alone (low confidence).
+    """
+
+    agent: str
+    agent_class: str
+    since: When | None
+    end: When | None
+    status: Literal["active", "draft", "past"]
+    evidence: tuple[str, ...]
+    by_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """`as_of`, its calendar day in the site's zone, and the reading of partial dates."""
+
+    as_of: datetime
+    policy: Policy
+    zone: ZoneInfo
+    widest: bool
+
+    @property
+    def today(self) -> date:
+        """The day of `as_of`."""
+        return self.as_of.astimezone(self.zone).date()
+
+    def early(self, when: When) -> date:
+        """The day of the earlier bound."""
+        return when.start.astimezone(self.zone).date()
+
+    def late(self, when: When) -> date:
+        """The day of the later bound."""
+        return when.end.astimezone(self.zone).date()
+
+    def begin(self, when: When) -> date | None:
+        """The first day by this reading; None when it has not begun at `as_of` (a clock skew is granted)."""
+        first = self.early(when) if self.widest else self.late(when)
+        if when.start > self.as_of + self.policy.skew or first > max(self.today, self.early(when)):
+            return None
+        return min(first, self.today)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The days on which an agent ran by one order or dose; a renewal up to `reach` continues the course."""
+
+    agent: str
+    first: date
+    last: date
+    reach: date
+    running: bool
+    source: str
+    start: When | None
+    end: When | None = None
+    by_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Runs that continue each other."""
+
+    first: date
+    last: date
+    running: bool
+    runs: tuple[Run, ...]
+
+
+def is_therapy(order: MedicationOrder) -> bool:
+    """Whether an order on record is, was or will be therapy: no prohibition, draft, cancelled, proposal or plan."""
+    return not order.prohibited and order.status not in _NO_THERAPY and order.intent not in _NO_ORDER
+
+
+def is_pulse(order: MedicationOrder, guideline: Guideline) -> bool:
+    """Whether the policy's interval decides how long it runs; an order with a daily timing is no pulse."""
+    return PULSE in guideline.agents[order.agent].roles and order.dose.daily is not True
+
+
+def substance(agent: str, guideline: Guideline) -> str:
+    """One name for agents that are the same substance (both mycophenolates)."""
+    return min(same_substance(guideline.agents[agent], guideline))
+
+
+def lineage(agent: str, guideline: Guideline) -> str:
+    """Within it one drug may replace another: the class of CNI and glucocorticoids, else the substance."""
+    agent_class = guideline.agents[agent].agent_class
+    return agent_class if agent_class in (GLUCOCORTICOID, CNI) else substance(agent, guideline)
+
+
+def ordered_runs(orders: Sequence[MedicationOrder], guideline: Guideline, clock: Clock) -> Iterator[Run]:
+    """The runs of all orders but pulses. `orders` are therapy; one that has not begun yields nothing."""
+    starts: dict[str, set[date]] = {}
+    for order in orders:
+        if (first := begun(order, clock)) is not None:
+            starts.setdefault(lineage(order.agent, guideline), set()).add(first)
+    for order in orders:
+        if not is_pulse(order, guideline):
+            run = _run(order, starts.get(lineage(order.agent, guideline), set()), clock)
+            if run is not None:
+                yield run
+
+
+def begun(order: MedicationOrder, clock: Clock) -> date | None:
+    """The day on which a dated order began by this reading; None when undated or not yet begun."""
+    if order.start is None:
+        return None
+    # an order on record was written before now: only bounds and validity periods can reach into the future
+    return clock.begin(order.start.until(clock.as_of) if order.start == order.authored else order.start)
+
+
+def _run(order: MedicationOrder, starts: set[date], clock: Clock) -> Run | None:
+    active = order.status == "active"
+    if order.start is not None:
+        first = begun(order, clock)
+    elif active or clock.widest:
+        first = date.min if clock.widest else clock.today
+    else:
+        first = None
+    if first is None:
+        return None
+    if order.end is not None:
+        last, over = _stated_end(order.end, first, clock)
+    elif active:
+        last, over = clock.today, False
+    else:
+        last, over = _assumed_end(first, starts, clock), True
+    if last < first:
+        return None
+    last = min(last, clock.today)
+    reach = last + timedelta(days=clock.policy.course_gap_days)
+    return Run(
+        order.agent, first, last, reach, active and not over, order.source, order.start, order.end, order.by_text
+    )
+
+
+def _stated_end(end: When, first: date, clock: Clock) -> tuple[date, bool]:
+    """The last day and whether it is over."""
+    last = clock.late(end) if clock.widest else clock.early(end)
+    if clock.widest and last < first:
+        # an end before the start cannot be trusted: by this reading the order still runs, by the narrowest it never did
+        return clock.today, False
+    return last, last < clock.today or end.end < clock.as_of
+
+
+def _assumed_end(first: date, starts: set[date], clock: Clock) -> date:
+    """A past order that states no end ran until the next one of its lineage, for the policy's days at most."""
+    if first == date.min:
+        return clock.today
+    longest = first + timedelta(days=clock.policy.open_end_days)
+    return min(longest, clock.today, *(start for start in starts if start > first))
+
+
+def stretches(runs: Iterable[Run]) -> tuple[Stretch, ...]:
+    """The runs joined into unbroken stretches, oldest first."""
+    groups: list[list[Run]] = []
+    reach = date.min
+    for run in sorted(runs, key=lambda run: (run.first, run.last, run.source)):
+        if groups and run.first <= reach:
+            groups[-1].append(run)
+            reach = max(reach, run.reach)
+        else:
+            groups.append([run])
+            reach = run.reach
+    return tuple(
+        Stretch(group[0].first, max(run.last for run in group), any(run.running for run in group), tuple(group))
+        for group in groups
+    )
+
+
+def courses(runs: Iterable[Run], guideline: Guideline, clock: Clock) -> tuple[Course, ...]:
+    """The courses of each agent, past and running, by agent and start."""
+    by_agent: dict[str, list[Run]] = {}
+    for run in runs:
+        by_agent.setdefault(run.agent, []).append(run)
+    return tuple(
+        _course(agent, stretch, guideline, clock)
+        for agent in sorted(by_agent)
+        for stretch in stretches(by_agent[agent])
+    )
+
+
+def _course(agent: str, stretch: Stretch, guideline: Guideline, clock: Clock) -> Course:
+    earliest = [run.start for run in stretch.runs if run.first == stretch.first]
+    dated = [start for start in earliest if start is not None]
+    since = min(dated, key=lambda when: (when.start, when.end)) if len(dated) == len(earliest) else None
+    ends = [run.end for run in stretch.runs if (run.running if stretch.running else run.last == stretch.last)]
+    stated = [end for end in ends if end is not None]
+    end = max(stated, key=lambda when: (when.end, when.start)) if stated and len(stated) == len(ends) else None
+    return Course(
+        agent=agent,
+        agent_class=guideline.agents[agent].agent_class,
+        since=since,
+        end=end if stretch.running or end is not None else day(stretch.last, clock.zone),
+        status="active" if stretch.running else "past",
+        evidence=tuple(sorted({run.source for run in stretch.runs})),
+        by_text=any(run.by_text for run in stretch.runs),
+    )
+
+
+def day(of: date, zone: ZoneInfo) -> When:
+    """A whole calendar day in the site's zone."""
+    first = datetime.combine(of, time.min, zone)
+    return When(first, datetime.combine(of, time.max, zone), of.isoformat())

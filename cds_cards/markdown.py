@@ -1,0 +1,72 @@
+"""Card details as GitHub-flavoured Markdown: a line of advice, then short bullets. Text from the record is inert."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_AUTOLINK = re.compile(r"(?<=:)/(?=/)|(?<=\bwww)\.|@", re.IGNORECASE)
+_BLOCK = re.compile(r"^(\d*)([>+=.)-])")
+_WORD = re.compile(r"[a-z](?![A-Z])")
+
+
+def inert(text: str) -> str:
+    """Text that may hold what someone typed into the record: shown as it is, never as markup, link or tag; one line."""
+    line = " ".join(text.split())
+    line = _SPECIAL.sub(r"\\\1", line).replace("&", "&amp;")
+    # what starts a list, a quotation or a heading
+    line = _BLOCK.sub(r"\1\\\2", line)
+    line = _TAG.sub("&lt;", line)
+    return _AUTOLINK.sub(lambda match: "\\" + match.group(), line)
+
+
+def sentence(text: str) -> str:
+    """The text as a sentence: first letter upper case, a full stop at the end."""
+    text = text.strip()
+    if not text:
+        return ""
+    # eGFR and pH keep their first letter
+    first = text[0].upper() if _WORD.match(text) else text[0]
+    return first + text[1:] + ("" if text[-1] in ".!?:" else ".")
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """The parts of a detail, each a tuple of Markdown lines. `lead` is the advice; empty parts are left out.
+
+    Every line is a bullet; what comes from the record has passed `inert`.
+    """
+
+    lead: str
+    first: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
+    rule: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
+    policy: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    def markdown(self) -> str:
+        """The detail as one text."""
+        parts = [f"**{self.lead}**", _bullets("", self.first)]
+        parts += [
+            _bullets("Found", self.found),
+            _bullets("Cautions", self.cautions),
+            _bullets("Guideline", self.rule),
+            _bullets("Evidence", self.evidence),
+            _bullets("Where the guideline's two texts differ", self.differs),
+            _bullets("Site policy, not the guideline", self.policy),
+            _bullets("Not known", self.unknown),
+        ]
+        return "\n\n".join(part for part in parts if part)
+
+
+def _bullets(title: str, lines: Iterable[str]) -> str:
+    items = "\n".join(f"- {sentence(line)}" for line in dict.fromkeys(lines) if line.strip())
+    if not items or not title:
+        return items
+    return f"**{title}**\n\n{items}"

@@ -1,0 +1,97 @@
+"""The course of a marker: its newest value against its baseline at the last step of therapy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from cds_cards.criteria import Verdict, all_of
+from cds_cards.guideline import Guideline, Policy
+from cds_cards.record import PatientRecord, Result
+from cds_cards.series import above, below, current, newest, one_per_date
+from cds_cards.timeline import When, days_at_least, days_at_most
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A marker's newest value and its baseline (earlier value), both usable; `below_baseline` None when not known."""
+
+    newest: Result | None
+    baseline: Result | None
+    below_baseline: bool | None
+
+
+def ferritin_trend(record: PatientRecord, since: When | None, guideline: Guideline, as_of: datetime) -> Trend:
+    """Ferritin (ng/mL) against its baseline: the value at `since`, the last step of therapy, by the policy's clock.
+
+    Without `since` the value before the newest stands for the baseline. A stale newest value, overlapping dates or
+    no value at the step leave it not known.
+    """
+    policy = guideline.policy
+    usable = [result for result in record.results_of("ferritin") if result.value is not None]
+    candidates = current(usable, as_of, timedelta(days=policy.lab_current_days))
+    if not candidates.candidates:
+        return Trend(None, None, None)
+    last = candidates.candidates[-1][0]
+    final = [result for result in usable if last.preliminary or not result.preliminary]
+    base = _previous(final, last) if since is None else _baseline(final, since, policy)
+    if base is None or base is last or base.unit != last.unit:
+        return Trend(last, None, None)
+    known = len(candidates.surely) == 1
+    return Trend(last, base, _is_below(last, base) if known else None)
+
+
+def newest_kl6(record: PatientRecord, as_of: datetime) -> Result | None:
+    """The newest usable KL-6 up to `as_of`, however old: an ILD marker that is shown and never judged."""
+    usable = [r for r in record.results_of("kl-6") if r.value is not None and r.when.start <= as_of]
+    candidates = newest([r for r in usable if not r.preliminary] or usable)
+    return candidates[-1] if candidates else None
+
+
+def _previous(results: Sequence[Result], last: Result) -> Result | None:
+    before = newest(result for result in results if result.when.end < last.when.start)
+    return before[0] if len(before) == 1 else None
+
+
+def _baseline(results: Sequence[Result], since: When, policy: Policy) -> Result | None:
+    """The last value around the step of therapy, else the first of the days after; None when dates leave it open."""
+    dated = one_per_date(results)
+    before, after = policy.baseline_before_days, policy.baseline_after_days
+    around, open_ = _split(dated, lambda r: _within(r, since, -before, after, policy))
+    if around or open_:
+        last = newest((*around, *open_))
+        return last[0] if len(last) == 1 and last[0] in around else None
+    late, open_ = _split(dated, lambda r: _within(r, since, 0, policy.baseline_late_days, policy))
+    first = late[0] if late else None
+    if first is None or any(result.when.start <= first.when.end for result in (*late[1:], *open_)):
+        return None
+    return first
+
+
+def _split(results: Sequence[Result], within: Callable[[Result], Verdict]) -> tuple[list[Result], list[Result]]:
+    """Those within the limits for sure, and those that may be."""
+    verdicts = [(result, within(result)) for result in results]
+    return [r for r, v in verdicts if v is Verdict.MET], [r for r, v in verdicts if v is Verdict.UNKNOWN]
+
+
+def _within(result: Result, since: When, first: int, last: int, policy: Policy) -> Verdict:
+    """Whether the result lies on calendar days `first` to `last` of the step (day 0 = its start)."""
+    zone = ZoneInfo(policy.zone)
+    return all_of((days_at_least(since, result.when, first, zone), days_at_most(since, result.when, last, zone)))
+
+
+def _is_below(last: Result, base: Result) -> bool | None:
+    """Whether the newest value lies below the baseline; censored values decide only what they can."""
+    if last.value is None or base.value is None:
+        return None
+    if base.comparator is None:
+        verdict = below(last.value, last.comparator, base.value)
+    elif last.comparator in (None, "<", "<="):
+        verdict = above(base.value, base.comparator, last.value)
+        if last.comparator is not None and verdict is Verdict.NOT_MET:
+            verdict = Verdict.UNKNOWN  # the newest is below a bound that the baseline does not reach: neither way
+    else:
+        return None
+    return {Verdict.MET: True, Verdict.NOT_MET: False}.get(verdict)

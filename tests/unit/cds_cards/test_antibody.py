@@ -1,0 +1,140 @@
+"""Anti-MDA5 ever positive, only negative or unknown; the titre of one assay; a pending test."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from cds_cards.disease import Titre, anti_mda5, antibody_pending
+from cds_cards.knowledge import load_guideline
+from tests.unit.cds_cards.facts import AS_OF, ago, record, result, service, unread
+
+
+@pytest.fixture(scope="module")
+def policy():
+    return load_guideline().policy
+
+
+POSITIVE, NEGATIVE, DOUBTFUL = ("positive",), ("negative",), ("borderline",)
+
+
+def antibody(words, days=1.0, **rest):
+    return result("anti-mda5", when=ago(days), words=words, **rest)
+
+
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [
+        ([], "unknown"),
+        ([antibody(POSITIVE, 3000)], "positive"),
+        ([antibody(NEGATIVE)], "negative"),
+        ([antibody(DOUBTFUL)], "unknown"),
+        ([antibody(POSITIVE, 90), antibody(NEGATIVE, 2)], "positive"),
+        ([antibody(NEGATIVE, 90), antibody(POSITIVE, 2)], "positive"),
+        ([antibody(NEGATIVE, 90), antibody(NEGATIVE, 2)], "negative"),
+        ([antibody(NEGATIVE, 90), antibody(DOUBTFUL, 2)], "unknown"),
+        ([antibody(POSITIVE, 90), antibody(DOUBTFUL, 2)], "positive"),
+        ([antibody(NEGATIVE), unread("observations", "anti-mda5")], "unknown"),
+        ([antibody(NEGATIVE), unread("observations")], "unknown"),
+        ([antibody(NEGATIVE), unread("observations", "ferritin")], "negative"),
+        ([antibody(POSITIVE), unread("observations", "anti-mda5")], "positive"),
+        ([antibody(POSITIVE, preliminary=True)], "positive"),
+        ([antibody(POSITIVE, 2, preliminary=True), antibody(NEGATIVE, 1)], "negative"),
+        ([antibody(POSITIVE, 2, preliminary=True), antibody(NEGATIVE, 30)], "negative"),
+        ([antibody(POSITIVE, 2, preliminary=True), antibody(NEGATIVE, 31)], "positive"),
+        ([antibody(POSITIVE, 90, preliminary=True), antibody(NEGATIVE, 89)], "negative"),
+    ],
+)
+def test_antibody_status(policy, facts, status):
+    for order in permutations(facts):
+        assert anti_mda5(record(*order), policy, AS_OF).status == status
+
+
+def test_an_incomplete_search_never_makes_it_negative(policy):
+    for answer in ("partial", "missing"):
+        assert (
+            anti_mda5(record(antibody(NEGATIVE), answers={"observations": answer}), policy, AS_OF).status == "unknown"
+        )
+        assert (
+            anti_mda5(record(antibody(POSITIVE), answers={"observations": answer}), policy, AS_OF).status == "positive"
+        )
+
+
+def test_a_later_negative_is_shown(policy):
+    first, later = antibody(POSITIVE, 90), antibody(NEGATIVE, 2)
+    found = anti_mda5(record(later, first, antibody(NEGATIVE, 200), antibody(DOUBTFUL, 1, id="odd")), policy, AS_OF)
+    assert found.later_negative is later
+    assert found.evidence == (first.source, later.source)
+    assert found.undecided == ("Observation/odd",)
+    assert "positive on 2025-12-01" in found.because
+    assert "a later negative of 2026-02-27 does not undo it" in found.because
+    assert anti_mda5(record(antibody(NEGATIVE, 90), antibody(POSITIVE, 2)), policy, AS_OF).later_negative is None
+
+
+def titre(value, days, code="http://loinc.org|105529-2", **rest):
+    return result("anti-mda5", value, ago(days), code=code, **rest)
+
+
+def test_a_titre_is_followed_within_one_assay(policy):
+    first, second, third = titre(50, 90), titre(80, 40), titre(120, 3)
+    other, index = titre(9, 1, code="http://loinc.org|88725-7"), titre(3, 20, unit="index")
+    for order in permutations((first, second, third, index)):
+        found = anti_mda5(record(*order), policy, AS_OF).titre
+        assert found == Titre(third, second)
+    assert anti_mda5(record(first, third, other), policy, AS_OF).titre == Titre(other)
+    assert anti_mda5(record(antibody(POSITIVE)), policy, AS_OF).titre is None
+    untold = [titre(50, 90, code=""), titre(120, 3, code="")]
+    assert anti_mda5(record(*untold), policy, AS_OF).titre == Titre(untold[1])
+
+
+def test_steps_and_units_are_two_assays(policy):
+    steps = result("anti-mda5", when=ago(90), code="x|1", titre_steps=160.0)
+    units = result("anti-mda5", 900, ago(1), code="x|1", unit=None)
+    assert anti_mda5(record(steps, units), policy, AS_OF).titre == Titre(units)
+
+
+def test_of_two_assays_of_one_day_the_one_that_rose_is_shown(policy):
+    facts = [titre(50, 90), titre(50, 1), titre(50, 90, code="x|2"), titre(200, 1, code="x|2")]
+    for order in permutations(facts):
+        assert anti_mda5(record(*order), policy, AS_OF).titre == Titre(facts[3], facts[2])
+
+
+@pytest.mark.parametrize(
+    ("earlier", "newest", "risen"),
+    [
+        ((100, None), (199, None), False),
+        ((100, None), (200, None), True),
+        ((100, None), (201, None), True),
+        ((100, None), (200, ">"), True),
+        ((100, None), (200, ">="), True),
+        ((100, None), (150, ">"), False),
+        ((100, None), (400, "<"), False),
+        ((100, "<"), (200, None), True),
+        ((100, ">"), (900, None), False),
+        ((0, None), (900, None), False),
+    ],
+)
+def test_risen_by_a_factor(earlier, newest, risen):
+    pair = Titre(titre(newest[0], 1, comparator=newest[1]), titre(earlier[0], 90, comparator=earlier[1]))
+    assert pair.risen_by(2) is risen
+    assert Titre(pair.newest).risen_by(2) is False
+
+
+@pytest.mark.parametrize(
+    ("facts", "pending"),
+    [
+        ([], False),
+        ([service("anti-mda5-test")], True),
+        ([service("anti-mda5-test", "completed")], False),
+        ([service("anti-mda5-test", "draft")], False),
+        ([service("anti-mda5-test", refused=True)], False),
+        ([service("pft")], False),
+        ([antibody(DOUBTFUL, 1, preliminary=True)], True),
+        ([antibody(DOUBTFUL, 31, preliminary=True)], False),
+        ([antibody(DOUBTFUL, 2, preliminary=True), antibody(DOUBTFUL, 1)], False),
+        ([antibody(DOUBTFUL, 1)], False),
+    ],
+)
+def test_antibody_pending(policy, facts, pending):
+    assert antibody_pending(record(*facts), policy, AS_OF) is pending

@@ -1,0 +1,100 @@
+"""Life-threatening respiratory failure: the newest ratio, ventilation, and what could not be read."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from cds_cards.disease import RespiratoryFailure, respiratory_failure
+from cds_cards.gas import gases
+from cds_cards.knowledge import load_guideline
+from tests.unit.cds_cards.facts import AS_OF, ago, at, procedure, record, result, unread
+
+GUIDELINE = load_guideline()
+
+
+def failing(*facts, **rest) -> RespiratoryFailure:
+    policy, patient = GUIDELINE.policy, record(*facts, **rest)
+    return respiratory_failure(patient, gases(patient, (55, 55), policy, AS_OF), policy, AS_OF)
+
+
+def pf(value, days=1.0, **rest):
+    return result("pf-ratio", value, ago(days), **rest)
+
+
+@pytest.mark.parametrize(
+    ("facts", "answer"),
+    [
+        ([pf(99.9)], "yes"),
+        ([pf(100)], "no"),
+        ([pf(100.1)], "no"),
+        ([pf(80, 3)], "yes"),
+        ([pf(80, 3.001)], "unknown"),
+        ([pf(180, 3.001)], "unknown"),
+        ([pf(80, 2), pf(180, 1)], "no"),
+        ([pf(180, 2), pf(80, 1)], "yes"),
+        ([pf(80, 1), pf(180, 1)], "yes"),  # one instant: the worse
+        ([pf(80, 1, issued=ago(0.9).start), pf(180, 1, issued=ago(0.8).start)], "no"),
+        ([pf(100, comparator="<")], "yes"),
+        ([pf(150, comparator="<")], "unknown"),
+        ([pf(100, comparator=">")], "no"),
+        ([pf(80, variant="venous")], "unknown"),
+        ([result("pao2", 60), result("fio2", 0.8)], "yes"),  # 75, derived
+        ([result("pao2", 80), result("fio2", 0.8)], "no"),  # 100, derived
+        ([result("pf-ratio", 80, at("2026-02-26"))], "unknown"),  # three days ago, or a little more
+        ([result("pf-ratio", 80, at("2026-02-27"))], "yes"),
+        ([result("pf-ratio", 80, at("2026-02-28")), result("pf-ratio", 200, at("2026-02-28T08:00"))], "unknown"),
+        ([], "unknown"),
+    ],
+)
+def test_the_newest_ratio(facts, answer):
+    for order in list(permutations(facts)):
+        assert failing(*order).life_threatening == answer
+
+
+@pytest.mark.parametrize(
+    ("fact", "answer"),
+    [
+        (procedure("invasive-ventilation", "in-progress", ago(60)), "yes"),
+        (procedure("invasive-ventilation", "in-progress"), "yes"),
+        (procedure("invasive-ventilation", "in-progress", ago(6), ago(1)), "no"),
+        (procedure("invasive-ventilation", "completed", ago(14)), "yes"),
+        (procedure("invasive-ventilation", "completed", ago(14.01)), "no"),
+        (procedure("invasive-ventilation", "completed", ago(6), ago(1)), "no"),
+        (procedure("invasive-ventilation", "completed"), "unknown"),
+        (procedure("invasive-ventilation", "completed", ago(6), at("2026-03-01")), "unknown"),  # ends today
+        (procedure("invasive-ventilation", "completed", at("2026-02-15")), "unknown"),
+        (procedure("invasive-ventilation", "not-done", ago(1)), "no"),
+        (procedure("invasive-ventilation", "preparation", ago(1)), "no"),
+        (procedure("invasive-ventilation", "entered-in-error", ago(1)), "no"),
+        (procedure("invasive-ventilation", "unknown", ago(1)), "no"),
+        (procedure("ecmo", "in-progress", ago(60)), "unknown"),
+        (procedure("ecmo", "completed", ago(3)), "unknown"),
+        (procedure("ecmo", "completed", ago(15)), "no"),
+        (procedure("plasmapheresis", "in-progress", ago(1)), "no"),
+        (unread("procedures"), "unknown"),
+        (unread("procedures", "ecmo"), "unknown"),
+        (unread("procedures", "hrct"), "no"),
+        (unread("observations", "pf-ratio"), "unknown"),
+        (unread("observations", "pao2", when=ago(1)), "unknown"),
+        (unread("observations", "pao2", when=ago(2)), "no"),
+        (unread("observations", "ferritin"), "no"),
+    ],
+)
+def test_support_and_what_could_not_be_read_beside_a_ratio_that_is_not_low(fact, answer):
+    assert failing(pf(250), fact).life_threatening == answer
+
+
+@pytest.mark.parametrize("key", ["procedures", "observations"])
+@pytest.mark.parametrize("answer", ["partial", "missing"])
+def test_no_needs_both_searches_in_full(key, answer):
+    assert failing(pf(250), answers={key: answer}).life_threatening == "unknown"
+    assert failing(pf(80), answers={key: answer}).life_threatening == "yes"
+
+
+def test_failure_names_its_evidence():
+    gas, tube = pf(80), procedure("invasive-ventilation", "in-progress", ago(2))
+    assert failing(gas, tube).evidence == (gas.source, tube.source)
+    assert failing(pf(250), tube).evidence == (tube.source,)
+    assert "PaO2/FiO2 80 mmHg on 2026-02-28 (limit 100 mmHg, within 72 hours)" in failing(gas).because

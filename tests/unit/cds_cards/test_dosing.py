@@ -1,0 +1,191 @@
+"""Body size and the reported dose ranges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cds_cards.disease import Population
+from cds_cards.dosing import BodySize, body_size, dose_range
+from cds_cards.guideline import Guideline, Regimen
+from cds_cards.knowledge import load_guideline
+from cds_cards.record import PatientRecord
+from tests.unit.build import AS_OF, Date, person, rec, res, unread
+
+UNKNOWN_SIZE = BodySize(None, None, None, ())
+
+
+@pytest.fixture(scope="module")
+def guideline() -> Guideline:
+    return load_guideline()
+
+
+def ago(days: float) -> Date:
+    return AS_OF - timedelta(days=days)
+
+
+def measure(record: PatientRecord, guideline: Guideline, age: tuple[int, int] | None = (55, 55)) -> BodySize:
+    return body_size(record, Population("in", "", age), guideline, AS_OF)
+
+
+def sized(guideline: Guideline, kg: float = 60, cm: float = 165) -> BodySize:
+    return measure(rec(res("weight", kg, ago(2)), res("height", cm, "2010-05-05")), guideline)
+
+
+def regimen(guideline: Guideline, name: str) -> Regimen:
+    return next(item for agent in guideline.agents.values() for item in agent.regimens if item.id == name)
+
+
+def test_mosteller(guideline: Guideline) -> None:
+    size = sized(guideline, 80, 180)
+    assert size.bsa == pytest.approx(2.0)
+    assert size.gaps == ()
+    assert "80 kg of 2026-02-27" in size.basis
+    assert "180 cm of 2010-05-05" in size.basis
+
+
+@pytest.mark.parametrize(
+    ("facts", "kg"),
+    [
+        ([], None),
+        ([res("weight", 60, ago(90))], 60),
+        ([res("weight", 60, ago(90.01))], None),
+        ([res("weight", 60, "2025")], None),
+        ([res("weight", 60, "2026-02")], 60),
+        ([res("weight", 60, ago(9)), res("weight", 57, ago(2))], 57),
+        ([res("weight", 60, ago(2)), res("weight", 57, ago(2))], 57),
+        ([res("weight", 60, "2026-02"), res("weight", 57, "2026-02-10")], None),
+        ([res("weight", 60, ago(9)), res("weight", 57, ago(2), preliminary=True)], 60),
+        ([res("weight", 200, ago(2), comparator=">")], None),
+        ([res("weight", 0, ago(2))], None),
+        ([res("weight", None, ago(2))], None),
+        ([unread("observations", "weight", when=ago(1))], None),
+        ([unread("observations", "weight", when=ago(1)), res("weight", 60, ago(9))], 60),
+    ],
+)
+def test_weight(facts: list[Any], kg: float | None, guideline: Guideline) -> None:
+    for order in (facts, facts[::-1]):
+        size = measure(rec(*order), guideline)
+        assert (size.weight.value if size.weight else None) == kg
+        assert ("weight" in dict(size.gaps)) is (kg is None)
+        assert "height" in dict(size.gaps)
+        assert size.bsa is None
+
+
+@pytest.mark.parametrize(
+    ("born", "facts", "cm"),
+    [
+        ("1970-05-04", [res("height", 165, "1988-05-04")], 165),
+        ("1970-05-04", [res("height", 165, "1988-05-03")], None),
+        ("1970", [res("height", 165, "1988-06-01")], None),
+        ("1970", [res("height", 165, "1989-01-01")], 165),
+        ("1970-05-04", [res("height", 165, "1988")], None),
+        (None, [res("height", 165, "2020-01-01")], None),
+        ("1970-05-04", [res("height", 165, "1999-01-01"), res("height", 163, "2019-01-01")], 163),
+        ("1970-05-04", [res("height", 120, "1979-01-01"), res("height", 163, "2019-01-01")], 163),
+        ("1970-05-04", [res("height", 163, "2019-01-01"), res("height", 160, "2020-01-01", preliminary=True)], 163),
+        ("1970-05-04", [res("height", 163, "2019"), res("height", 165, "2019-06-01")], None),
+        ("1970-05-04", [], None),
+    ],
+)
+def test_height_counts_ever_as_an_adult(
+    born: Date | None, facts: list[Any], cm: float | None, guideline: Guideline
+) -> None:
+    size = measure(rec(*facts, who=person(born=born)), guideline)
+    assert (size.height.value if size.height else None) == cm
+    assert ("height" in dict(size.gaps)) is (cm is None)
+
+
+def test_an_unknown_age_computes_no_dose(guideline: Guideline) -> None:
+    facts = (res("weight", 60, ago(2)), res("height", 165, "2010-05-05"))
+    size = measure(rec(*facts, who=person(born=None)), guideline, age=None)
+    assert [gap for gap, _ in size.gaps] == ["age"]
+    for name in ("tacrolimus", "cyclophosphamide-iv"):
+        found = dose_range(regimen(guideline, name), size)
+        assert (found.low, found.high, found.missing) == (None, None, "age")
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "unit"),
+    [
+        ("prednisone-oral", 30, 60, "mg/day"),
+        ("methylprednisolone-pulse", 500, 1000, "mg/day"),
+        ("cyclosporine", 120, 300, "mg/day"),
+        ("tacrolimus", 3.6, 4.5, "mg/day"),
+        ("cyclophosphamide-iv", 829.156, 1658.312, "mg"),
+        ("mycophenolate", 1000, 3000, "mg/day"),
+        ("rituximab-weekly", 580.409, 621.867, "mg"),
+        ("rituximab-two-doses", 1000, 1000, "mg"),
+        ("basiliximab", 20, 20, "mg"),
+        ("ivig", 24000, 24000, "mg/day"),
+    ],
+)
+def test_the_regimens_of_table_2_at_60_kg_and_165_cm(
+    name: str, low: float, high: float, unit: str, guideline: Guideline
+) -> None:
+    found = dose_range(regimen(guideline, name), sized(guideline))
+    assert (found.low, found.high) == (pytest.approx(low, abs=0.001), pytest.approx(high, abs=0.001))
+    assert found.unit == unit
+    assert found.missing == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "missing"),
+    [
+        ("tacrolimus", [], "weight"),
+        ("tacrolimus", [res("height", 165, 9)], "weight"),
+        ("cyclophosphamide-iv", [], "weight and height"),
+        ("cyclophosphamide-iv", [res("weight", 60, 9)], "height"),
+        ("cyclophosphamide-iv", [res("height", 165, 9)], "weight"),
+        ("mycophenolate", [], ""),
+    ],
+)
+def test_a_missing_size_is_named(name: str, facts: list[Any], missing: str, guideline: Guideline) -> None:
+    item = regimen(guideline, name)
+    found = dose_range(item, measure(rec(*facts), guideline))
+    assert found.missing == missing
+    assert (found.low is None) is (found.shown_high is None) is bool(missing)
+    assert item.text in found.text
+
+
+@settings(max_examples=200)
+@given(
+    kg=st.floats(30, 200),
+    cm=st.floats(130, 210),
+    name=st.sampled_from(["prednisone-oral", "cyclosporine", "tacrolimus", "cyclophosphamide-iv", "rituximab-weekly"]),
+)
+def test_rounding_never_moves_a_bound_outward(kg: float, cm: float, name: str) -> None:
+    guideline = load_guideline()
+    found = dose_range(regimen(guideline, name), sized(guideline, kg, cm))
+    assert found.low is not None
+    assert found.high is not None
+    assert found.shown_low is not None
+    assert found.shown_high is not None
+    assert found.low - 1e-6 <= found.shown_low <= found.shown_high <= found.high + 1e-6
+
+
+def test_rounding_is_inward_and_keeps_whole_steps(guideline: Guideline) -> None:
+    found = dose_range(regimen(guideline, "tacrolimus"), sized(guideline, 61.7))
+    assert (found.shown_low, found.shown_high) == (3.8, 4.6)
+    assert found.text.startswith("3.8–4.6 mg/day")
+    found = dose_range(regimen(guideline, "cyclophosphamide-iv"), sized(guideline))
+    assert (found.shown_low, found.shown_high) == (830, 1650)
+
+
+def test_a_narrow_range_without_a_step_inside_stays_exact() -> None:
+    narrow = Regimen("x", 1.001, 1.009, "mg/kg", ("iv",), "daily", "narrow")
+    weight = res("weight", 100, 1)
+    found = dose_range(narrow, replace(UNKNOWN_SIZE, weight=weight))
+    assert (found.shown_low, found.shown_high) == (100.1, 100.9)
+
+
+def test_the_weights_age_is_the_policys(guideline: Guideline) -> None:
+    moved = replace(guideline, policy=replace(guideline.policy, weight_days=91))
+    record = rec(res("weight", 60, ago(90.5)))
+    assert measure(record, guideline).weight is None
+    assert measure(record, moved).weight is not None

@@ -1,0 +1,198 @@
+"""Lung disease: recorded, inferred by dates at both sides of each limit, none, unknown."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from cds_cards.disease import LungDisease, lung_disease
+from cds_cards.gas import gases
+from cds_cards.knowledge import load_guideline
+from tests.unit.cds_cards.facts import AS_OF, ago, at, condition, ild, record, result, service, unread
+
+GUIDELINE = load_guideline()
+
+
+def lungs(*facts, **rest) -> LungDisease:
+    policy, patient = GUIDELINE.policy, record(*facts, **rest)
+    return lung_disease(patient, gases(patient, (55, 55), policy, AS_OF), policy, AS_OF)
+
+
+def outcome(*facts, **rest) -> tuple[str, str | None, bool]:
+    found = lungs(*facts, **rest)
+    return found.status, found.certainty, found.dates_unsettled
+
+
+def low(when):
+    """Hypoxaemia."""
+    return result("pao2", 50, when)
+
+
+def rpild(**rest):
+    return condition("ild", "rpild", **rest)
+
+
+ILD_ONLY = ("ild", None, False)
+INFERRED = ("rpild", "inferred", False)
+RECORDED = ("rpild", "recorded", False)
+UNSETTLED = ("ild", None, True)
+
+
+@pytest.mark.parametrize("clinical", ["active", "recurrence", "relapse", None])
+@pytest.mark.parametrize("verification", ["confirmed", None])
+def test_rpild_recorded(clinical, verification):
+    assert outcome(rpild(clinical=clinical, verification=verification)) == RECORDED
+    assert outcome(rpild(clinical=clinical, verification=verification, began=ago(4000))) == RECORDED
+
+
+@pytest.mark.parametrize("clinical", ["inactive", "remission", "resolved"])
+def test_past_rpild_is_ild(clinical):
+    assert outcome(rpild(clinical=clinical)) == ILD_ONLY
+    assert outcome(rpild(clinical=clinical, began=ago(10)), low(ago(5))) == ILD_ONLY
+
+
+@pytest.mark.parametrize("verification", ["refuted", "entered-in-error", "differential", "unconfirmed"])
+def test_what_never_counts(verification):
+    assert outcome(rpild(verification=verification, began=ago(10)), low(ago(5))) == ("none", None, False)
+    assert outcome(ild(ago(10), verification=verification), low(ago(5))) == ("none", None, False)
+
+
+def test_provisional_counts_at_most_as_inferred():
+    assert outcome(rpild(verification="provisional", began=ago(10))) == ILD_ONLY
+    assert outcome(rpild(verification="provisional", began=ago(10)), low(ago(5))) == INFERRED
+
+
+@pytest.mark.parametrize(
+    ("onset", "hypoxaemia", "expected"),
+    [
+        (ago(40), ago(40), INFERRED),
+        (ago(40), ago(9), INFERRED),  # 31 days later
+        (ago(40), ago(8), ILD_ONLY),  # 32 days later
+        (ago(9), ago(40), INFERRED),  # 31 days earlier
+        (ago(8), ago(40), ILD_ONLY),  # 32 days earlier: the disease is older than its date
+        (ago(90), ago(90), INFERRED),
+        (ago(90), ago(90.01), ILD_ONLY),  # hypoxaemia too old
+        (ago(121), ago(90), INFERRED),
+        (ago(122), ago(90), ILD_ONLY),
+        (ago(900), ago(5), ILD_ONLY),
+        (at("2026-02"), at("2026-02-20T08:00"), INFERRED),
+        (at("2026-01"), at("2026-01-20T08:00"), INFERRED),
+        (at("2026-01"), at("2026-02-10T08:00"), UNSETTLED),  # the 1st to the 31st of January
+        (at("2026"), at("2026-02-10T08:00"), UNSETTLED),
+        (at("2025"), at("2026-02-10T08:00"), ILD_ONLY),
+        (at("2025"), at("2026-01-10T08:00"), UNSETTLED),
+        (None, ago(5), UNSETTLED),
+        (None, ago(91), ILD_ONLY),
+        (None, None, ILD_ONLY),
+        (ago(5), None, ILD_ONLY),
+        (at("2025-12-01"), at("2025-12-01"), UNSETTLED),  # 90 days old, or a little more
+    ],
+)
+def test_inferred_by_dates(onset, hypoxaemia, expected):
+    assert outcome(ild(onset), *([low(hypoxaemia)] if hypoxaemia else [])) == expected
+
+
+def test_the_recorded_date_stands_in_for_a_missing_onset():
+    assert outcome(ild(None, recorded=ago(20)), low(ago(5))) == INFERRED
+    assert outcome(ild(ago(400), recorded=ago(20)), low(ago(5))) == ILD_ONLY
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (ild(ago(400)), ILD_ONLY),
+        (ild(ago(400), clinical="resolved"), ILD_ONLY),  # resolved ones count for the earliest date
+        (ild(ago(400), verification="provisional"), ILD_ONLY),
+        (ild(ago(400), verification="refuted"), INFERRED),
+        (ild(None), UNSETTLED),
+        (ild(at("2026-01")), UNSETTLED),
+        (unread("conditions", "ild"), UNSETTLED),
+        (unread("conditions", "ild", when=ago(400)), ILD_ONLY),
+        (unread("conditions"), INFERRED),
+        (condition("dermatomyositis", began=ago(400)), INFERRED),
+    ],
+)
+def test_the_earliest_date_is_over_all_that_count(other, expected):
+    for order in permutations((ild(ago(10)), other, low(ago(5)))):
+        assert outcome(*order) == expected
+
+
+def test_inferring_needs_an_active_condition():
+    assert outcome(ild(ago(10), clinical="resolved"), low(ago(5))) == ILD_ONLY
+    assert outcome(ild(ago(10), clinical="resolved"), ild(ago(8)), low(ago(5))) == INFERRED
+    assert outcome(ild(ago(10), clinical=None, verification=None), low(ago(5))) == INFERRED
+
+
+@pytest.mark.parametrize(
+    ("prior", "expected"),
+    [
+        (low(ago(41)), INFERRED),  # 31 days before the ILD date
+        (low(ago(42)), ILD_ONLY),
+        (condition("home-oxygen", began=ago(41)), INFERRED),
+        (condition("home-oxygen", began=ago(42)), ILD_ONLY),
+        (condition("home-oxygen", began=ago(42), clinical="inactive"), ILD_ONLY),
+        (condition("home-oxygen", began=ago(42), verification="refuted"), INFERRED),
+        (condition("home-oxygen", began=at("2026-01")), UNSETTLED),
+        (condition("home-oxygen"), UNSETTLED),
+        (service("home-oxygen", when=ago(42)), ILD_ONLY),
+        (service("home-oxygen", "completed", when=ago(400)), ILD_ONLY),
+        (service("home-oxygen", "revoked", when=ago(42)), INFERRED),
+        (service("home-oxygen", when=ago(42), refused=True), INFERRED),
+        (service("home-oxygen", when=ago(42), intent="proposal"), INFERRED),
+    ],
+)
+def test_earlier_signs_make_an_ild_old(prior, expected):
+    onset = at("2026-02-19T10:00")
+    if expected is UNSETTLED and prior.began is not None:
+        onset = at("2026-02-10T10:00")  # January lies 10 to 40 days before it
+    assert outcome(ild(onset), low(ago(5)), prior) == expected
+
+
+def test_a_distance_is_counted_in_calendar_days():
+    onset, hypoxaemia = at("2026-01-10T23:00"), at("2026-02-10T23:59")
+    assert outcome(ild(onset), low(hypoxaemia)) == INFERRED  # 31 days and an hour
+    assert outcome(ild(onset), low(at("2026-02-11T00:01"))) == ILD_ONLY
+
+
+@pytest.mark.parametrize(
+    ("facts", "answers", "status"),
+    [
+        ([], {}, "none"),
+        ([condition("infection")], {}, "none"),
+        ([], {"conditions": "partial"}, "unknown"),
+        ([], {"conditions": "missing"}, "unknown"),
+        ([unread("conditions")], {}, "unknown"),
+        ([unread("conditions", "ild")], {}, "unknown"),
+        ([unread("conditions", "infection")], {}, "none"),
+        ([low(ago(3))], {"conditions": "missing"}, "unknown"),
+        ([ild(ago(900))], {"conditions": "partial"}, "ild"),
+        ([rpild()], {"conditions": "partial"}, "rpild"),
+    ],
+)
+def test_none_only_when_the_conditions_are_known(facts, answers, status):
+    assert lungs(*facts, answers=answers).status == status
+
+
+def test_an_inference_says_what_it_rests_on():
+    fact, gas = ild(at("2026-02-01")), low(at("2026-02-20T08:00"))
+    found = lungs(fact, gas)
+    assert found.evidence == (fact.source, gas.source)
+    assert found.earliest == at("2026-02-01")
+    assert found.because == (
+        "inferred from ILD since 2026-02-01 and hypoxaemia 19 days later (PaO2 50 mmHg on 2026-02-20 (limit 60 mmHg))"
+    )
+    partial = lungs(fact, gas, answers={"observations": "partial"})
+    assert partial.status == "rpild"
+    assert "earlier hypoxaemia is not excluded" in partial.because
+
+
+def test_an_ild_says_why_it_is_not_called_rapid():
+    assert "no hypoxaemia on record within 90 days" in lungs(ild(ago(5))).because
+    assert "more than 31 days from it" in lungs(ild(ago(100)), low(ago(5))).because
+    assert (
+        "home oxygen (2025-06"
+        in lungs(ild(ago(10)), low(ago(5)), condition("home-oxygen", began=at("2025-06"))).because
+    )
+    assert "do not settle" in lungs(ild(None), low(ago(5))).because
+    assert lungs(ild(None), low(ago(5))).earliest is None

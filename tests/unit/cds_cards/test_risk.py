@@ -1,0 +1,239 @@
+"""Risk factors at, below and above their thresholds; the level; signs of a relapse."""
+
+from __future__ import annotations
+
+from itertools import permutations, product
+
+import pytest
+
+from cds_cards.antibody import anti_mda5
+from cds_cards.disease import population
+from cds_cards.guideline import Guideline
+from cds_cards.knowledge import load_guideline
+from cds_cards.risk import RiskClassification, relapse_signs, risk
+from tests.unit.cds_cards.facts import AS_OF, ago, at, record, result, unread
+
+NORMAL = [result("ferritin", 100, ago(1)), result("crp", 2, ago(1))]
+
+
+@pytest.fixture(scope="module")
+def guideline() -> Guideline:
+    return load_guideline()
+
+
+@pytest.fixture
+def classify(guideline):
+    def judge(*facts, **rest) -> RiskClassification:
+        patient = record(*facts, **rest)
+        return risk(patient, population(patient, guideline.policy, AS_OF), guideline, AS_OF)
+
+    return judge
+
+
+def status(found: RiskClassification) -> dict[str, str]:
+    return {factor.id: factor.status for factor in found.factors}
+
+
+@pytest.mark.parametrize(
+    ("ferritin", "level", "over_500", "over_1000"),
+    [
+        (499.9, "standard", "absent", "absent"),
+        (500, "standard", "absent", "absent"),
+        (500.1, "high", "present", "absent"),
+        (999.9, "high", "present", "absent"),
+        (1000, "high", "present", "absent"),
+        (1000.1, "very-high", "present", "present"),
+    ],
+)
+def test_ferritin(classify, ferritin, level, over_500, over_1000):
+    found = classify(result("ferritin", ferritin), result("crp", 2))
+    assert found.level == level
+    assert (status(found)["ferritin-over-500"], status(found)["ferritin-over-1000"]) == (over_500, over_1000)
+
+
+@pytest.mark.parametrize(("crp", "level"), [(9.9, "standard"), (10, "standard"), (10.1, "high")])
+def test_crp_in_mg_per_litre(classify, crp, level):
+    assert classify(result("ferritin", 100), result("crp", crp)).level == level
+
+
+@pytest.mark.parametrize(
+    ("born", "expected"),
+    [
+        ("1966-03-01", "absent"),  # 60 today
+        ("1965-03-02", "absent"),  # 61 tomorrow
+        ("1965-03-01", "present"),  # 61 today
+        ("1965", "unknown"),
+        ("1964", "present"),
+        ("1966", "absent"),
+        ("2008", "absent"),  # adult or not, not over 60
+        (None, "unknown"),
+        ("2026-04", "unknown"),  # a birth in the future
+    ],
+)
+def test_an_age_of_60_is_not_over_60(classify, born, expected):
+    found = classify(*NORMAL, born=born)
+    assert status(found)["age-over-60"] == expected
+    assert found.level == {"present": "high", "absent": "standard", "unknown": "indeterminate"}[expected]
+
+
+@pytest.mark.parametrize(
+    ("value", "comparator", "over_500", "over_1000"),
+    [
+        (1000, ">", "present", "present"),
+        (1000, ">=", "present", "unknown"),
+        (500, ">", "present", "unknown"),
+        (400, ">", "unknown", "unknown"),
+        (500, "<", "absent", "absent"),
+        (500, "<=", "absent", "absent"),
+        (800, "<", "unknown", "absent"),
+        (2000, "<", "unknown", "unknown"),
+    ],
+)
+def test_censored_ferritin_decides_what_it_can(classify, value, comparator, over_500, over_1000):
+    found = status(classify(result("ferritin", value, comparator=comparator), result("crp", 2)))
+    assert (found["ferritin-over-500"], found["ferritin-over-1000"]) == (over_500, over_1000)
+
+
+@pytest.mark.parametrize(
+    ("days", "level"),
+    [(29.9, "very-high"), (30, "very-high"), (30.1, "indeterminate")],
+)
+def test_only_current_values_count(classify, days, level):
+    assert classify(result("ferritin", 3000, ago(days)), result("crp", 2)).level == level
+
+
+@pytest.mark.parametrize(
+    ("when", "level"),
+    [
+        ("2026-01-30", "indeterminate"),
+        ("2026-01-31", "very-high"),
+        ("2026-01", "indeterminate"),
+        ("2026", "indeterminate"),
+    ],
+)
+def test_a_partial_date_that_straddles_the_limit_leaves_it_unknown(classify, when, level):
+    assert classify(result("ferritin", 3000, at(when)), result("crp", 2)).level == level
+
+
+def test_the_newest_value_counts(classify):
+    facts = [result("ferritin", 3000, ago(3)), result("ferritin", 100, ago(1)), result("crp", 2)]
+    for order in permutations(facts):
+        assert classify(*order).level == "standard"
+
+
+def test_overlapping_dates_must_agree(classify):
+    hour, crp = at("2026-02-27T08:00"), result("crp", 2)
+    agree = [result("ferritin", 3000, at("2026-02-27")), result("ferritin", 2000, hour), crp]
+    differ = [result("ferritin", 3000, at("2026-02-27")), result("ferritin", 700, hour), crp]
+    assert classify(*agree).level == "very-high"
+    assert status(classify(*differ)) == {
+        "ferritin-over-1000": "unknown",
+        "ferritin-over-500": "present",
+        "crp-over-1": "absent",
+        "age-over-60": "absent",
+    }
+
+
+def test_a_preliminary_value_counts_where_no_final_one_is_current(classify):
+    early = result("ferritin", 3000, ago(1), preliminary=True)
+    crp = result("crp", 2)
+    assert classify(early, crp).level == "very-high"
+    assert classify(early, result("ferritin", 100, ago(29)), crp).level == "standard"
+    assert classify(early, result("ferritin", 100, ago(31)), crp).level == "very-high"
+
+
+def test_a_value_in_another_unit_is_never_compared(classify):
+    assert classify(result("ferritin", 3000, unit="pmol/L"), result("crp", 2)).level == "indeterminate"
+
+
+@pytest.mark.parametrize(
+    ("doubt", "level"),
+    [
+        ([], "standard"),
+        ([unread("observations", "ferritin")], "indeterminate"),
+        ([unread("observations")], "indeterminate"),
+        ([unread("observations", "ferritin", when=ago(1))], "indeterminate"),
+        ([unread("observations", "ferritin", when=ago(2))], "standard"),
+        ([unread("observations", "kl-6")], "standard"),
+        ([unread("medications")], "standard"),
+    ],
+)
+def test_absent_only_when_all_that_may_be_newer_could_be_read(classify, doubt, level):
+    assert classify(*NORMAL, *doubt).level == level
+
+
+@pytest.mark.parametrize("answer", ["partial", "missing"])
+def test_an_incomplete_search_shows_presence_and_never_absence(classify, answer):
+    assert set(status(classify(*NORMAL, answers={"observations": answer})).values()) == {"unknown", "absent"}
+    high = classify(result("ferritin", 2000), unread("observations"), answers={"observations": answer})
+    assert high.level == "very-high"
+
+
+VALUES = {"present": (2000, 50, "1950-01-01"), "absent": (100, 2, "1980-01-01"), "unknown": (None, None, None)}
+
+
+@pytest.mark.parametrize("case", list(product(("present", "absent", "unknown"), repeat=3)))
+def test_truth_table_of_the_level(classify, case):
+    """Against a table in words: very high by ferritin, else high by any, else standard only if all are known."""
+    ferritin, crp, born = (VALUES[kind][place] for place, kind in enumerate(case))
+    facts = [result(name, value) for name, value in (("ferritin", ferritin), ("crp", crp)) if value is not None]
+    if case[0] == "present":
+        expected = "very-high"
+    elif "present" in case:
+        expected = "high"
+    else:
+        expected = "indeterminate" if "unknown" in case else "standard"
+    assert classify(*facts, born=born).level == expected
+
+
+def test_a_factor_names_value_unit_date_and_source(classify):
+    fact = result("ferritin", 1523, ago(2), recorded="3422 pmol/L", assumption="445 kDa")
+    factor = classify(fact).factors[0]
+    assert (factor.value, factor.unit, factor.date, factor.evidence) == (1523, "ng/mL", "2026-02-27", (fact.source,))
+    assert factor.assumption == "445 kDa"
+    assert "1523 ng/mL (recorded as 3422 pmol/L) on 2026-02-27; limit 1000 ng/mL" in factor.why
+
+
+def test_an_unknown_factor_says_why(classify):
+    why = {
+        f.id: f.why
+        for f in classify(result("ferritin", 900, ago(58)), unread("observations", "crp"), born=None).factors
+    }
+    assert why["ferritin-over-500"] == "latest 2026-01-02 is older than 30 days"
+    assert why["crp-over-1"].endswith("on record; one could not be read")
+    assert "birth date" in why["age-over-60"]
+
+
+# ── signs of a relapse ──
+
+
+@pytest.fixture
+def signs(guideline):
+    def judge(*facts) -> tuple[str, ...]:
+        patient = record(*facts)
+        return relapse_signs(patient, anti_mda5(patient, guideline.policy, AS_OF), guideline, AS_OF)
+
+    return judge
+
+
+@pytest.mark.parametrize(("value", "days", "sign"), [(500, 1, False), (501, 30, True), (501, 31, False)])
+def test_ferritin_as_a_sign(signs, value, days, sign):
+    assert bool(signs(result("ferritin", value, ago(days)))) is sign
+
+
+def titre(value, when, **rest):
+    return result("anti-mda5", value, when, code="http://loinc.org|105529-2", **rest)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "newest", "days", "sign"),
+    [(50, 99, 1, False), (50, 100, 1, True), (50, 100, 30, True), (50, 100, 31, False)],
+)
+def test_a_doubled_titre_as_a_sign(signs, earlier, newest, days, sign):
+    assert bool(signs(titre(earlier, ago(100)), titre(newest, ago(days)))) is sign
+
+
+def test_titres_of_two_assays_are_no_sign(signs):
+    assert not signs(titre(50, ago(100)), titre(500, ago(1), unit="index"))
+    other = result("anti-mda5", 500, ago(1), code="http://loinc.org|88725-7")
+    assert not signs(titre(50, ago(100)), other)

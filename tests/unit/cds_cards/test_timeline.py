@@ -1,0 +1,93 @@
+"""Intervals, elapsed time, calendar days and years, each at its bounds and with dates that straddle them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from cds_cards.criteria import Verdict
+from cds_cards.timeline import (
+    aged_at_most,
+    days_at_least,
+    days_at_most,
+    days_between,
+    instant,
+    whole_years,
+)
+from tests.unit.cds_cards.facts import AS_OF, ago, at
+
+M, N, U = Verdict.MET, Verdict.NOT_MET, Verdict.UNKNOWN
+MONTH = timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    ("when", "verdict"),
+    [
+        (ago(29), M),
+        (ago(30), M),
+        (ago(30, microseconds=1), N),
+        (at("2026-01-31"), M),
+        (at("2026-01-30"), U),  # the limit falls into this day
+        (at("2026-01-29"), N),
+        (at("2026-03"), M),  # began with this month, and cannot lie after today
+        (at("2026-01"), U),
+        (at("2025"), N),
+        (instant(AS_OF + timedelta(minutes=5)), M),  # clock skew: today
+    ],
+)
+def test_age_is_elapsed_time(when, verdict):
+    assert aged_at_most(when, AS_OF, MONTH) is verdict
+
+
+def test_calendar_days_are_those_of_the_site():
+    late, early = instant(datetime(2026, 2, 1, 23, 30, tzinfo=UTC)), instant(datetime(2026, 2, 2, 0, 30, tzinfo=UTC))
+    assert days_between(late, early, UTC) == (1, 1)
+    assert days_between(late, early, ZoneInfo("Europe/Madrid")) == (0, 0)
+    assert days_between(early, late, UTC) == (-1, -1)
+    assert days_between(at("2026-02"), at("2026-03-01"), UTC) == (1, 28)
+
+
+@pytest.mark.parametrize(
+    ("later", "least", "most"),
+    [
+        ("2026-02-07", N, M),
+        ("2026-02-08", M, M),
+        ("2026-02-09", M, N),
+        ("2026-02", U, U),
+        ("2026-03", M, N),
+    ],
+)
+def test_day_seven(later, least, most):
+    assert days_at_least(at("2026-02-01"), at(later), 7, UTC) is least
+    assert days_at_most(at("2026-02-01"), at(later), 7, UTC) is most
+
+
+@pytest.mark.parametrize(
+    ("born", "years"),
+    [
+        ("1966-03-01", (60, 60)),
+        ("1966-03-02", (59, 59)),
+        ("1966-02-28", (60, 60)),
+        ("1966", (59, 60)),
+        ("1966-03", (59, 60)),
+        ("1966-02", (60, 60)),
+        ("2008-02-29", (18, 18)),
+        ("2026", (0, 0)),
+        ("2026-03-02", None),
+    ],
+)
+def test_completed_years(born, years):
+    assert whole_years(at(born), AS_OF, UTC) == years
+
+
+def test_a_leap_day_birthday_comes_on_the_first_of_march():
+    eve = datetime(2026, 2, 28, 23, tzinfo=UTC)
+    assert whole_years(at("2008-02-29"), eve, UTC) == (17, 17)
+
+
+def test_day_for_a_sentence():
+    assert at("2026-02-03T08:00").day(UTC) == "2026-02-03"
+    assert at("2026-02").day(UTC) == "2026-02"
+    assert at("2026-02-03T23:30").day(ZoneInfo("Europe/Madrid")) == "2026-02-04"

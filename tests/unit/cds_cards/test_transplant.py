@@ -1,0 +1,114 @@
+"""Transplant referral and ECMO: what counts as addressed, running, recent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from cds_cards.criteria import Verdict
+from cds_cards.guideline import Guideline
+from cds_cards.knowledge import load_guideline
+from cds_cards.transplant import transplant
+from tests.unit.build import AS_OF, Date, dx, proc, rec, svc, unread
+
+MET, NOT_MET, UNKNOWN = Verdict.MET, Verdict.NOT_MET, Verdict.UNKNOWN
+
+
+@pytest.fixture(scope="module")
+def guideline() -> Guideline:
+    return load_guideline()
+
+
+def ago(days: float) -> Date:
+    return AS_OF - timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    ("fact", "expected"),
+    [
+        (None, NOT_MET),
+        *(
+            ((svc("transplant-referral", status=status)), MET)
+            for status in ("active", "on-hold", "completed", "revoked")
+        ),
+        *(
+            ((svc("transplant-referral", status=status)), NOT_MET)
+            for status in ("draft", "entered-in-error", "unknown", "cancelled")
+        ),
+        (svc("transplant-referral", refused=True), MET),
+        (svc("transplant-referral", refused=True, status="entered-in-error"), NOT_MET),
+        (svc("transplant-referral", intent="plan"), NOT_MET),
+        (svc("transplant-referral", intent="proposal", refused=True), MET),
+        (svc("transplant-evaluation", when=None), MET),
+        (svc("hrct"), NOT_MET),
+        (proc("transplant-evaluation"), MET),
+        (proc("transplant-evaluation", status="not-done"), MET),
+        (proc("lung-transplant", status="not-done"), MET),
+        (proc("transplant-evaluation", status="entered-in-error"), NOT_MET),
+        (proc("transplant-evaluation", status="unknown"), NOT_MET),
+        (proc("ecmo", status="not-done"), NOT_MET),
+        (dx("awaiting-lung-transplant"), MET),
+        (dx("awaiting-lung-transplant", verification="refuted"), NOT_MET),
+    ],
+)
+def test_addressed(fact: Any, expected: Verdict, guideline: Guideline) -> None:
+    found = transplant(rec(*([fact] if fact else [])), guideline, AS_OF)
+    assert found.addressed is expected
+    assert found.evidence == ((fact.source,) if expected is MET else ())
+    # where something may be missing, absence is unknown, and what is there still counts
+    incomplete: list[dict[str, Any]] = [{"referrals": "missing"}, {"referrals": "partial"}, {"procedures": "missing"}]
+    for answers in incomplete:
+        again = transplant(rec(*([fact] if fact else []), **answers), guideline, AS_OF)
+        assert again.addressed is (MET if expected is MET else UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("broken", "expected"),
+    [
+        (unread("referrals"), UNKNOWN),
+        (unread("referrals", "transplant-referral"), UNKNOWN),
+        (unread("referrals", "hrct"), NOT_MET),
+        (unread("procedures", "ecmo"), NOT_MET),
+    ],
+)
+def test_an_unreadable_referral_is_unknown(broken: Any, expected: Verdict, guideline: Guideline) -> None:
+    assert transplant(rec(broken), guideline, AS_OF).addressed is expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "running", "recent"),
+    [
+        ({"status": "in-progress", "start": ago(3)}, True, True),
+        ({"status": "in-progress", "start": ago(100)}, True, True),
+        ({"status": "in-progress", "start": None}, True, True),
+        ({"status": "in-progress", "start": ago(9), "end": ago(1)}, False, True),
+        ({"status": "in-progress", "start": ago(9), "end": ago(-1)}, True, True),
+        ({"status": "in-progress", "start": ago(99), "end": ago(31)}, False, False),
+        ({"status": "completed", "start": ago(60), "end": ago(30)}, False, True),
+        ({"status": "completed", "start": ago(60), "end": ago(30.01)}, False, False),
+        ({"status": "completed", "start": ago(10)}, False, True),
+        ({"status": "completed", "start": ago(31)}, False, False),
+        ({"status": "completed", "start": "2026"}, False, False),
+        ({"status": "completed", "start": None}, False, False),
+        ({"status": "stopped", "start": ago(5)}, False, True),
+        ({"status": "on-hold", "start": ago(5)}, False, True),
+        ({"status": "preparation", "start": ago(1)}, False, False),
+        ({"status": "not-done", "start": ago(1)}, False, False),
+        ({"status": "entered-in-error", "start": ago(1)}, False, False),
+        ({"status": "unknown", "start": ago(1)}, False, False),
+    ],
+)
+def test_ecmo(fields: dict[str, Any], running: bool, recent: bool, guideline: Guideline) -> None:
+    found = transplant(rec(proc("ecmo", **fields)), guideline, AS_OF)
+    assert (found.ecmo_running, found.ecmo_recent) == (running, recent)
+    assert found.ecmo_why
+
+
+def test_the_limit_is_the_policys_and_what_is_not_known_is_said(guideline: Guideline) -> None:
+    moved = replace(guideline, policy=replace(guideline.policy, ecmo_recent_days=29))
+    assert not transplant(rec(proc("ecmo", start=ago(30))), moved, AS_OF).ecmo_recent
+    assert "could" in transplant(rec(procedures="missing"), guideline, AS_OF).ecmo_why
+    assert "does not settle" in transplant(rec(proc("ecmo", start="2026")), guideline, AS_OF).ecmo_why

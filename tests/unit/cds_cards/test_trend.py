@@ -1,0 +1,118 @@
+"""The trend of ferritin against its baseline at the step of therapy, and the newest KL-6."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+
+from cds_cards.guideline import Guideline
+from cds_cards.knowledge import load_guideline
+from cds_cards.risk import ferritin_trend, newest_kl6
+from cds_cards.timeline import instant
+from tests.unit.cds_cards.facts import AS_OF, ago, at, record, result
+
+
+@pytest.fixture(scope="module")
+def guideline() -> Guideline:
+    return load_guideline()
+
+
+STEP = AS_OF - timedelta(days=20)
+
+
+def after(days: float):
+    """The instant so many days after the step of therapy."""
+    return instant(STEP + timedelta(days=days))
+
+
+@pytest.mark.parametrize(
+    ("baselines", "expected"),
+    [
+        ([-14], -14),
+        ([-15], None),
+        ([-14, -3], -3),
+        ([-3, 2], 2),
+        ([2], 2),
+        ([-3, 3], -3),
+        ([3], 3),
+        ([3, 5], 3),
+        ([5], 5),
+        ([6], None),
+        ([], None),
+    ],
+)
+def test_the_baseline_of_a_step(guideline, baselines, expected):
+    facts = [result("ferritin", 2000 + day, after(day)) for day in baselines]
+    facts.append(result("ferritin", 1500, ago(1)))
+    for order in permutations(facts):
+        found = ferritin_trend(record(*order), instant(STEP), guideline, AS_OF)
+        assert found.newest is not None
+        assert found.newest.value == 1500
+        assert (found.baseline and found.baseline.value) == (None if expected is None else 2000 + expected)
+        assert found.below_baseline is (None if expected is None else True)
+
+
+@pytest.mark.parametrize(
+    ("newest", "base", "below"),
+    [
+        ((1499, None), (1500, None), True),
+        ((1500, None), (1500, None), False),
+        ((1501, None), (1500, None), False),
+        ((1500, "<"), (1500, None), True),
+        ((1600, "<"), (1500, None), None),
+        ((1500, ">"), (1500, None), False),
+        ((1400, None), (1400, ">"), True),
+        ((1500, None), (1400, ">"), None),
+        ((1500, None), (1500, "<"), False),
+        ((1400, "<"), (1500, ">"), True),
+        ((1400, "<"), (1300, "<"), None),
+        ((1400, ">"), (1300, ">"), None),
+    ],
+)
+def test_below_the_baseline(guideline, newest, base, below):
+    facts = [
+        result("ferritin", newest[0], ago(1), comparator=newest[1]),
+        result("ferritin", base[0], after(-1), comparator=base[1]),
+    ]
+    assert ferritin_trend(record(*facts), instant(STEP), guideline, AS_OF).below_baseline is below
+
+
+def test_baseline_and_newest_are_never_the_same_value(guideline):
+    only = result("ferritin", 1500, after(1))
+    earlier = result("ferritin", 1800, after(-1))
+    found = ferritin_trend(record(only, earlier), instant(STEP), guideline, AS_OF)
+    assert (found.newest, found.baseline, found.below_baseline) == (only, None, None)
+
+
+def test_dates_that_leave_the_baseline_open(guideline):
+    facts = [result("ferritin", 1000, ago(1)), result("ferritin", 1500, after(-2))]
+    month = result("ferritin", 900, at("2026-01"))  # the 28th to the 31st would be within the window, but is earlier
+    assert ferritin_trend(record(*facts, month), instant(STEP), guideline, AS_OF).below_baseline is True
+    open_ = result("ferritin", 900, at("2026-02"))
+    assert ferritin_trend(record(*facts, open_), instant(STEP), guideline, AS_OF).below_baseline is None
+    assert ferritin_trend(record(facts[0], month), instant(STEP), guideline, AS_OF).baseline is None
+
+
+def test_without_a_step_the_value_before_is_the_baseline(guideline):
+    facts = [result("ferritin", value, ago(days)) for value, days in ((1000, 1), (1500, 9), (400, 60))]
+    for order in permutations(facts):
+        found = ferritin_trend(record(*order), None, guideline, AS_OF)
+        assert (found.newest, found.baseline, found.below_baseline) == (facts[0], facts[1], True)
+    assert ferritin_trend(record(facts[0]), None, guideline, AS_OF).below_baseline is None
+    assert ferritin_trend(record(), None, guideline, AS_OF).newest is None
+
+
+def test_a_stale_newest_value_leaves_the_trend_unknown(guideline):
+    facts = [result("ferritin", 1000, ago(31)), result("ferritin", 1500, ago(40))]
+    found = ferritin_trend(record(*facts), None, guideline, AS_OF)
+    assert (found.newest, found.baseline, found.below_baseline) == (facts[0], facts[1], None)
+
+
+def test_kl6_is_the_newest_however_old():
+    facts = [result("kl-6", 900, ago(400)), result("kl-6", 1200, ago(300)), result("kl-6", 9, ago(1), preliminary=True)]
+    for order in permutations(facts):
+        assert newest_kl6(record(*order), AS_OF) is facts[1]
+    assert newest_kl6(record(facts[2]), AS_OF) is facts[2]
+    assert newest_kl6(record(result("kl-6", None)), AS_OF) is None
