@@ -19,7 +19,7 @@ _DECIMALS = 9
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value of a trend in its canonical unit. Of two values of one instant the later issued counts, else the worse."""
+    """A value of a trend in its canonical unit; of two of one instant the later `issued` counts, else the worse."""
 
     value: float
     comparator: str | None

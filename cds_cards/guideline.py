@@ -93,6 +93,8 @@ class Regimen:
 
     `id` is unique; `text` is for the card; `schedule` `daily` or `pulse`; `cycle` says how pulses repeat (text). `low`
     0: only an upper bound is reported. `differs` is what the superseded draft prints: provenance, never on a card.
+    `course`: the most administrations of one course; `days_apart`: the least days from one to the next (None: not
+    reported).
     """
 
     id: str
@@ -105,6 +107,8 @@ class Regimen:
     cycle: str = ""
     source: str = ""
     differs: str = ""
+    course: float | None = None
+    days_apart: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

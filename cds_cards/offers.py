@@ -19,6 +19,7 @@ _ROUTES = {"iv": "IV "}
 _ORDERED_VARIANT = {"pao2": "arterial", "tacrolimus-level": "trough", "cyclosporine-level": "peak"}
 _TEST_TEXT = {
     "pao2": "Arterial blood gas with the inspired oxygen fraction noted (PaO2, PaCO2, FiO2)",
+    "egfr": "eGFR (creatinine)",
     "cyclosporine-level": "Cyclosporine blood level, 2 hours after the dose",
     "tacrolimus-level": "Tacrolimus whole-blood level, trough",
 }
@@ -107,7 +108,7 @@ def start(plan: Plan, item: Alternative, why: str) -> Suggestion:
     names += [label(plan, agent) for agent in item.start]
     caution = " (caution, see text)" if item.marked else ""
     actions = [medication(plan, agent, why) for agent in item.start]
-    return Suggestion(" + ".join(names) + caution, (*actions, *screening(plan, item.start)))
+    return Suggestion(_capital(" + ".join(names)) + caution, (*actions, *screening(plan, item.start)))
 
 
 def _state(plan: Plan, agent: str) -> str:
@@ -131,7 +132,7 @@ def switch(plan: Plan, old: str, new: str, why: str) -> Suggestion | None:
     stops = [
         Action(
             "update",
-            f"Stop {name} ({target}): replaced by {label(plan, new)}. {why}",
+            f"Stop {name} ({target}): replaced by {label(plan, new)}. {why}.",
             target=target,
             change=Stop(target),
         )
@@ -168,7 +169,7 @@ def medication(plan: Plan, agent: str, why: str) -> Action:
     cautions = [
         f"Caution: {mark.text.rstrip('.')} ({mark.source})." for mark in plan.assessment.safety.agents[agent].marks
     ]
-    description = [f"{_capital(label(plan, agent))}: reported {text}.", why, *cautions]
+    description = [f"{_capital(label(plan, agent))}: reported {text}.", f"{why}.", *cautions]
     return Action("create", " ".join([*description, "The dose is the prescriber's decision."]), proposal)
 
 

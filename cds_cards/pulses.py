@@ -88,10 +88,12 @@ def _dose(
 
 
 def _run(agent: str, dose: _Dose, orders: Sequence[MedicationOrder], length: timedelta, clock: Clock) -> Run:
-    reach = (dose.late if clock.widest else dose.early) + length
+    covered = (dose.late if clock.widest else dose.early) + length
     stop = None if dose.active else _stop(dose, orders, length, clock)
-    running = stop is None and reach >= clock.today
-    last = max(min(reach, clock.today, stop or clock.today), dose.first)
+    running = stop is None and covered >= clock.today
+    last = max(min(covered, clock.today, stop or clock.today), dose.first)
+    # the next dose continues the course when it leaves no day uncovered
+    reach = covered + timedelta(days=1)
     return Run(agent, dose.first, last, reach, running, dose.source, dose.start, by_text=dose.by_text)
 
 

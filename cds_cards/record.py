@@ -71,6 +71,8 @@ class Dose:
     `per_day` and `per_week` are the most that any day or week brings; `per_cycle` all administrations of a course with a stated end or
     count. `basis` tells whether the order is written per kg or per m² (then all amounts are per kg or m²).
     `daily` is True for a timing of at least once a day, False for a rarer or single one, None when no timing is stated.
+    `every_days`: days from one administration to the next of a rarer timing (None: not stated). `uniform`: every
+    administration brings the same amount.
     """
 
     per_administration: float | None = None
@@ -81,6 +83,8 @@ class Dose:
     daily: bool | None = None
     as_needed: bool = False
     unread: str | None = None
+    every_days: float | None = None
+    uniform: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +227,7 @@ class PatientRecord:
     allergies: tuple[Allergy, ...] = ()
     procedures: tuple[Procedure, ...] = ()
     services: tuple[ServiceOrder, ...] = ()
+    draft_services: tuple[ServiceOrder, ...] = ()
     unread: tuple[Unread, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
     answers: Mapping[Key, Answer] = field(default_factory=dict)

@@ -175,6 +175,9 @@ def not_recommended_given(recommendation: str, therapy: Therapy, guideline: Guid
 
 def _initial(therapy: Therapy, safety: Safety, guideline: Guideline) -> dict[str, Finding]:
     missing = combination_missing(therapy)
+    if missing.verdict is Verdict.UNKNOWN:
+        # a stage that is not known leaves all of them open, whichever inhibitor is feasible
+        return dict.fromkeys(INITIAL, missing)
     feasible = cni_feasible(safety, guideline)
     with_cni = conjunction("cni-based-start", (missing, feasible))
     without = conjunction(
@@ -193,7 +196,7 @@ def _initial(therapy: Therapy, safety: Safety, guideline: Guideline) -> dict[str
 
 def _cni_given(therapy: Therapy, guideline: Guideline) -> Finding:
     names = [guideline.agents[name].name for name in running_cnis(therapy, guideline)]
-    if therapy.stage == "unknown" or not (names or therapy.complete):
+    if not (names or therapy.complete):
         return Finding("cni-runs", Verdict.UNKNOWN, _unreadable(therapy), needs=("medications",))
     if names:
         return Finding("cni-runs", Verdict.MET, f"{' and '.join(names)} runs")

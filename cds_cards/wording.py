@@ -20,6 +20,21 @@ _STAGES = {
     "rescue": "a combination with rescue therapy",
     "unknown": "not known in full",
 }
+_GAP_NAMES = {
+    "lung-disease": "lung disease",
+    "crp": "CRP",
+    "egfr": "eGFR",
+    "medications": "medication orders",
+    "combination-start": "start of the combination",
+    "respiratory-failure": "current oxygenation",
+    "observations": "some results",
+    "calcineurin-level": "calcineurin inhibitor level",
+    "respiratory-symptoms": "course of symptoms",
+    "a-a-gradient": "course of gas exchange",
+    "imaging": "course of imaging",
+    "clinician-impression": "clinician's impression",
+    "procedures": "procedures",
+}
 _VERDICTS = {Verdict.MET: "met", Verdict.NOT_MET: "not met", Verdict.UNKNOWN: "not known"}
 CRITERIA = {
     "respiratory-symptoms": "respiratory symptoms",
@@ -118,8 +133,9 @@ def imitation_reminders(plan: Plan) -> tuple[str, ...]:
 
 def rule_lines(plan: Plan, *recommendations: str) -> tuple[str, ...]:
     """What the guideline says, in our words, with the grade in words."""
+    known = plan.guideline.recommendations
     return tuple(
-        f"{name}: {plan.guideline.recommendations[name].advice.rstrip('.')}. Grade: {_grade(plan, name)}"
+        f"{known[name].title} ({name}). {known[name].advice.rstrip('.')}. Grade: {_grade(plan, name)}"
         for name in recommendations
     )
 
@@ -144,13 +160,13 @@ def evidence_lines(plan: Plan, studies: Iterable[Study]) -> tuple[str, ...]:
     """Studies one by one, never against each other, then what they can bear and how far the search went."""
     rows = [_study(study) for study in studies]
     levels = " to ".join(sorted({known.evidence_level for known in plan.guideline.recommendations.values()}))
-    limit = f"Evidence level {levels} (SIGN: case reports and case series) throughout; {plan.guideline.search_limit}"
-    return (*rows, *((_CAVEAT,) if rows else ()), limit)
+    level = f"Evidence level {levels} (SIGN: case reports and case series) throughout"
+    return (*rows, *((_CAVEAT,) if rows else ()), f"{level}. {plan.guideline.search_limit}")
 
 
 def _study(study: Study) -> str:
     indirect = " (indirect evidence, in the panel's own word)" if study.indirect else ""
-    return f"{study.name}: {study.patients}; {study.outcome}{indirect}"
+    return f"{study.name}{indirect}. Patients: {study.patients}. Outcome: {study.outcome}"
 
 
 def studies_of(plan: Plan, recommendation: str, limit: int) -> tuple[Study, ...]:
@@ -191,18 +207,24 @@ def not_suggested(plan: Plan, agents: Iterable[str]) -> tuple[str, ...]:
 
 def cautions(plan: Plan, agents: Iterable[str]) -> tuple[str, ...]:
     """The marks of the agents that are suggested, with their source and why they apply."""
-    lines = []
+    lines, tested = [], False
     for agent in dict.fromkeys(agents):
         for mark in plan.assessment.safety.agents[agent].marks:
             why = f": {inert(mark.why)}" if mark.why else ""
             name = plan.guideline.agents[agent].name
             lines.append(f"{name}: {inert(mark.text).rstrip('.')} ({mark.source}){why}")
-    return tuple(lines)
+            tested = tested or (mark.ranks and plan.assessment.safety.test_due)
+    return (*lines, *(("A pregnancy test is due before it",) if tested else ()))
 
 
 def gap_lines(plan: Plan, *ids: str) -> tuple[str, ...]:
     """The data gaps that bear on a card, each with its reason (all of them when none is named)."""
-    return tuple(f"{gap.id}: {inert(gap.why)}" for gap in plan.assessment.gaps if not ids or gap.id in ids)
+    return tuple(f"{gap_name(gap.id)}: {inert(gap.why)}" for gap in plan.assessment.gaps if not ids or gap.id in ids)
+
+
+def gap_name(gap: str) -> str:
+    """What a data gap is called in a sentence."""
+    return _GAP_NAMES.get(gap, gap)
 
 
 def disease_policy(plan: Plan) -> tuple[str, ...]:

@@ -60,6 +60,17 @@ REGIMENS = {
     "infliximab": (5, 5, "mg/kg", ["iv"], [5, 0, 2, 6, 8]),
     "pirfenidone": (801, 801, "mg/day", ["oral"], [267]),
 }
+# Table 2: the most administrations of a course, and the least days from one to the next
+COURSES = {
+    "methylprednisolone-pulse": (3, 1),
+    "cyclophosphamide-iv": (None, 14),
+    "rituximab-weekly": (4, 7),
+    "rituximab-two-doses": (2, 14),
+    "basiliximab": (2, 7),
+    "ivig": (5, 1),
+    "methotrexate": (None, 7),
+    "infliximab": (None, 14),
+}
 # mg of prednisone for 1 mg: 5/5, 5/5, 5/4, 5/0.75, 5/20, 5/6
 EQUIVALENTS = {
     "prednisone": 1,
@@ -212,6 +223,9 @@ def typed_leaves() -> set[tuple[tuple[str, ...], float]]:
     for key, (low, high, *_) in REGIMENS.items():
         typed |= {(("agents", owner[key], "regimens", "low"), float(low))}
         typed |= {(("agents", owner[key], "regimens", "high"), float(high))}
+    for key, (course, apart) in COURSES.items():
+        typed |= {(("agents", owner[key], "regimens", "course"), float(course))} if course else set()
+        typed |= {(("agents", owner[key], "regimens", "days_apart"), float(apart))}
     return typed
 
 
@@ -281,6 +295,13 @@ def test_regimens() -> None:
         for regimen in agent.regimens
     }
     assert found == REGIMENS
+
+
+def test_courses_of_pulses() -> None:
+    pulses = [
+        item for agent in load_guideline().agents.values() for item in agent.regimens if item.schedule == "pulse"
+    ]
+    assert {item.id: (item.course, item.days_apart) for item in pulses} == COURSES
 
 
 def test_prednisone_equivalents() -> None:

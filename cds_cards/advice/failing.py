@@ -135,7 +135,7 @@ def _caution(plan: Plan, agent: str) -> str:
 
 def _switches(plan: Plan, why: str) -> Iterator[tuple[str, Suggestion]]:
     running = plan.assessment.therapy.running
-    pairs = [pair for pair in _EXCHANGED if pair[0] in running and suits(plan, pair[1])]
+    pairs = [(old, new) for old, new in _EXCHANGED if old in running and by_mark(plan, (new,))]
     for old, new in [*_cni_switch(plan), *pairs]:
         exchange = switch(plan, old, new, why)
         if exchange is not None:

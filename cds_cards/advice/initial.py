@@ -115,13 +115,22 @@ def _with_cni(plan: Plan) -> tuple[Alternative, ...]:
     return alternatives(plan, [*pairs, *triples])
 
 
+def _pulse(plan: Plan) -> tuple[str, ...]:
+    agent = plan.guideline.agents["methylprednisolone"]
+    running = {plan.guideline.agents[name].agent_class for name in given(plan)}
+    if agent.agent_class in running or not suits(plan, agent.id):
+        return ()
+    reported = " or ".join(f"{regimen.text} {regimen.cycle}".rstrip() for regimen in agent.regimens)
+    return (f"High-dose glucocorticoid was also given as {agent.name} pulses ({reported})",)
+
+
 def _mycophenolate_given(plan: Plan) -> bool:
     return any(name in given(plan) for name in (MYCOPHENOLATE, "mycophenolic-acid"))
 
 
 def _third_drug(plan: Plan) -> tuple[str, ...]:
     """Beside the pair: mycophenolate where cyclophosphamide does not suit, immunoglobulin as an adjuvant."""
-    lines: list[str] = []
+    lines = list(_pulse(plan))
     unsuited = CYCLOPHOSPHAMIDE not in given(plan) and not suits(plan, CYCLOPHOSPHAMIDE)
     if unsuited and suits(plan, MYCOPHENOLATE) and not _mycophenolate_given(plan):
         lines.append("Where cyclophosphamide is not feasible, mycophenolate may be a good option in its place")

@@ -45,7 +45,7 @@ def rec_2b(plan: Plan, item: PlanItem) -> Card:
         unknown=gap_lines(plan, "calcineurin-level", "observations", "medications"),
     )
     orders = tuple(alone(order(plan, "test", f"{level.agent}-level", why)) for level in levels)
-    return draft_card(item, f"{lead} (rec-2b)", detail, orders)
+    return draft_card(item, f"{lead[0].upper()}{lead[1:]} (rec-2b)", detail, orders)
 
 
 def _speaks(plan: Plan, level: CniLevel) -> bool:

@@ -52,8 +52,8 @@ def risk_card(plan: Plan, item: PlanItem) -> Card:
             *_kl6(plan),
         ),
         rule=(
-            "Ferritin, CRP and age over these limits seem to go with a worse outcome; the guideline names markers and no "
-            "levels. Ferritin runs in parallel with activity",
+            "Ferritin, CRP and age over these limits seem to go with a worse outcome; the guideline names no levels. "
+            "Ferritin runs in parallel with activity",
             "Combination therapy is recommended especially when one of age, ferritin or CRP is over its limit",
         ),
         evidence=evidence_lines(plan, ()),

@@ -13,7 +13,7 @@ from cds_cards.offers import Kind, alone, order
 from cds_cards.plan import Plan, PlanItem
 from cds_cards.proposals import Suggestion
 from cds_cards.standing import running_cnis
-from cds_cards.wording import disease_lines, evidence_lines, gap_lines, regimen_line, unread_line
+from cds_cards.wording import disease_lines, evidence_lines, gap_lines, gap_name, regimen_line, unread_line
 
 _ORDERS: Mapping[str, tuple[Kind, str]] = {
     "ferritin": ("test", "ferritin"),
@@ -28,21 +28,6 @@ _ORDERS: Mapping[str, tuple[Kind, str]] = {
 }
 """What to order for a gap. The others are asked of the people who know: the chart, the patient, the clinician."""
 
-_NAMES = {
-    "lung-disease": "lung disease",
-    "crp": "CRP",
-    "egfr": "eGFR",
-    "medications": "medication orders",
-    "combination-start": "start of the combination",
-    "respiratory-failure": "current oxygenation",
-    "observations": "some results",
-    "calcineurin-level": "calcineurin inhibitor level",
-    "respiratory-symptoms": "course of symptoms",
-    "a-a-gradient": "course of gas exchange",
-    "imaging": "course of imaging",
-    "clinician-impression": "clinician's impression",
-    "procedures": "procedures",
-}
 _SUMMARY_NAMES = 4
 
 
@@ -102,7 +87,7 @@ def _diagnosis_policy(plan: Plan) -> tuple[str, ...]:
 def gap_card(plan: Plan, item: PlanItem) -> Card:
     """Everything that decides and is not known, with orders for what can be ordered."""
     deciding = deciding_gaps(plan.assessment, plan.guideline)
-    named = ", ".join(_name(gap) for gap in deciding[:_SUMMARY_NAMES])
+    named = ", ".join(gap_name(gap.id) for gap in deciding[:_SUMMARY_NAMES])
     more = f" and {len(deciding) - _SUMMARY_NAMES} more" if len(deciding) > _SUMMARY_NAMES else ""
     detail = Detail(
         lead="What decides the treatment advice is not known in full: obtain it",
@@ -110,21 +95,25 @@ def gap_card(plan: Plan, item: PlanItem) -> Card:
         found=(*disease_lines(plan), regimen_line(plan)),
         rule=("What is not known is never taken for absent; advice that hangs on it is held back or says so",),
         evidence=evidence_lines(plan, ()),
-        policy=("How old a value may be, and what a trend needs",),
-        unknown=tuple(f"**{_name(gap)}**: {inert(gap.why)}" for gap in plan.assessment.gaps),
+        policy=_currency(plan),
+        unknown=tuple(f"**{gap_name(gap.id)}**: {inert(gap.why)}" for gap in plan.assessment.gaps),
     )
     return draft_card(item, f"Not known: {named}{more}", detail, _gap_orders(plan))
 
 
-def _name(gap: DataGap) -> str:
-    return _NAMES.get(gap.id, gap.id)
+def _currency(plan: Plan) -> tuple[str, ...]:
+    policy = plan.guideline.policy
+    return (
+        f"A laboratory value counts as current for {policy.lab_current_days:g} days, PaO2/FiO2 for respiratory failure "
+        f"for {policy.life_threatening_hours:g} hours, a clinical criterion for {policy.criterion_current_days:g} days",
+    )
 
 
 def _gap_orders(plan: Plan) -> tuple[Suggestion, ...]:
     found: dict[tuple[Kind, str], list[str]] = {}
     for gap in plan.assessment.gaps:
         for target in _targets(plan, gap):
-            found.setdefault(target, []).append(_name(gap))
+            found.setdefault(target, []).append(gap_name(gap.id))
     return tuple(
         alone(order(plan, kind, concept, f"Not known and needed: {', '.join(names)}"))
         for (kind, concept), names in found.items()

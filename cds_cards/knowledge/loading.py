@@ -170,9 +170,15 @@ def _regimen(row: Fields) -> Regimen:
         cycle=row.text("cycle", ""),
         source=row.text("source"),
         differs=row.text("differs", ""),
+        course=_stated(row, "course"),
+        days_apart=_stated(row, "days_apart"),
     )
     row.done()
     return read
+
+
+def _stated(row: Fields, key: str) -> float | None:
+    return None if row.get(key) is None else row.number(key)
 
 
 def _caution(row: Fields) -> Caution:

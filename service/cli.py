@@ -1,0 +1,152 @@
+"""The command `mda5-cds`. Exit codes: 0 done, 2 bad usage or input (message on stderr), 1 anything else."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+
+import fixtures
+from service.demo import DemoError, run_demo
+from service.discovery import SERVICE_OF_HOOK
+from service.errors import InvalidField, ServiceError
+from service.json_body import decode_json
+from service.parts import load_parts, utc_now
+from service.respond import respond
+from service.server import Address, serve
+from service.settings import Settings, SettingsError, read_settings
+from service.terminal import render
+from service.wire import decode_request, instant
+
+Command = Callable[[argparse.Namespace, Settings], None]
+
+
+class UsageError(Exception):
+    """What was asked for cannot be done with this input; the message is for the user."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    options = _parser().parse_args(arguments)
+    command: Command = options.command
+    try:
+        command(options, read_settings(os.environ))
+    except (UsageError, SettingsError, ServiceError) as error:
+        print(f"mda5-cds: {error}", file=sys.stderr)
+        return 2
+    except DemoError as error:
+        print(f"mda5-cds: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # the reader went away (`| head`): nothing to report, and nothing more to flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mda5-cds", description="CDS Hooks service for anti-MDA5 dermatomyositis with rapidly progressive ILD."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_serve(commands.add_parser("serve", help="answer CDS Hooks calls"))
+    _add_evaluate(commands.add_parser("evaluate", help="evaluate one CDS Hooks request, without a server"))
+    demo = commands.add_parser("demo", help="start on loopback, send fixtures as an EHR would, print the cards, stop")
+    demo.add_argument("names", nargs="*", metavar="NAME", help="fixtures to send (default: a selection)")
+    demo.set_defaults(command=_demo)
+    _add_fixtures(commands.add_parser("fixtures", help="the patients that the demo and the tests use"))
+    return parser
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    parser.add_argument("--workers", type=int, default=2, help="processes (default: %(default)s)")
+    parser.set_defaults(command=_serve)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("request", metavar="REQUEST.json", help="the body an EHR would POST; - reads standard input")
+    parser.add_argument("--as-of", type=_as_of, metavar="T", help="ISO 8601 instant with zone that replaces now")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="json: the wire response")
+    parser.set_defaults(command=_evaluate)
+
+
+def _add_fixtures(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_list_fixtures)
+    commands = parser.add_subparsers(metavar="COMMAND")
+    commands.add_parser("list", help="names and stories (default)").set_defaults(command=_list_fixtures)
+    show = commands.add_parser("show", help="the request as JSON, dated relative to now")
+    show.add_argument("name", metavar="NAME")
+    show.set_defaults(command=_show_fixture)
+    write = commands.add_parser("write", help="every request as a file")
+    write.add_argument("directory", type=Path, metavar="DIR")
+    write.set_defaults(command=_write_fixtures)
+
+
+def _as_of(text: str) -> datetime:
+    try:
+        return instant(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be an ISO 8601 instant with its zone, as 2026-03-01T10:00:00Z") from None
+
+
+def _serve(options: argparse.Namespace, settings: Settings) -> None:
+    serve(settings, Address(options.host, options.port), options.workers)
+
+
+def _evaluate(options: argparse.Namespace, settings: Settings) -> None:
+    body = decode_json(_read(options.request), settings.max_nesting)
+    service = SERVICE_OF_HOOK.get(str(body.get("hook")))
+    if service is None:
+        raise InvalidField(f"hook must be one of {', '.join(SERVICE_OF_HOOK)}")
+    request = decode_request(body, service, settings)
+    if options.as_of is not None:
+        request = replace(request, as_of=options.as_of)
+    response = respond(request, load_parts(settings))
+    print(render(response) if options.format == "text" else _json(response), end="")
+
+
+def _demo(options: argparse.Namespace, settings: Settings) -> None:
+    unknown = sorted(set(options.names) - set(fixtures.names()))
+    if unknown:
+        raise UsageError(f"there is no fixture {', '.join(unknown)}; see: mda5-cds fixtures list")
+    run_demo(options.names, sys.stdout)
+
+
+def _list_fixtures(options: argparse.Namespace, settings: Settings) -> None:
+    width = max(map(len, fixtures.names()))
+    for name in fixtures.names():
+        print(f"{name:<{width}}  {fixtures.story(name).story}")
+
+
+def _show_fixture(options: argparse.Namespace, settings: Settings) -> None:
+    if options.name not in fixtures.names():
+        raise UsageError(f"there is no fixture {options.name}; see: mda5-cds fixtures list")
+    print(_json(fixtures.story(options.name).render(utc_now())), end="")
+
+
+def _write_fixtures(options: argparse.Namespace, settings: Settings) -> None:
+    now = utc_now()
+    try:
+        options.directory.mkdir(parents=True, exist_ok=True)
+        for name in fixtures.names():
+            (options.directory / f"{name}.json").write_text(_json(fixtures.story(name).render(now)), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write to {options.directory}: {error.strerror}") from error
+
+
+def _read(name: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {name}: {error.strerror}") from error
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()

@@ -1,0 +1,128 @@
+"""Prefetch answers → `PatientBundle`: for every key the resources, and whether the search was answered in full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from cds_cards.record import Answer, Key
+from service.errors import DataUnobtainable
+from service.prefetch import KEYS, PATIENT_KEY, REQUIRED_KEYS
+from service.wire import PrefetchAnswer
+
+_HARMLESS_SEVERITIES = frozenset({"warning", "information"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One resource as it came (any JSON), with its Bundle entry's fullUrl. `included`: brought along, not matched."""
+
+    resource: object
+    full_url: str | None = None
+    included: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PatientBundle:
+    """All that came with a call. `unobtainable` are required keys (other than `patient`) without an answer."""
+
+    patient: Entry
+    entries: Mapping[Key, tuple[Entry, ...]]
+    answers: Mapping[Key, Answer]
+    unobtainable: tuple[str, ...] = ()
+
+
+def gather(prefetch: Mapping[str, PrefetchAnswer]) -> PatientBundle:
+    """What the prefetch says. DataUnobtainable when there is no Patient: without one, nothing else can be judged.
+
+    Other required keys that are missing are reported by `read_record`, which judges the Patient first.
+    """
+    given = {key: prefetch.get(key, PrefetchAnswer("missing")) for key in KEYS}
+    unobtainable = tuple(key for key in REQUIRED_KEYS if given[key].status in ("missing", "failed"))
+    patients, _ = _unpack(given[PATIENT_KEY])
+    if not patients:
+        keys = tuple(key for key in REQUIRED_KEYS if key == PATIENT_KEY or key in unobtainable)
+        raise DataUnobtainable(keys, given[PATIENT_KEY].why)
+    unpacked = {cast(Key, key): _unpack(answer) for key, answer in given.items()}
+    return PatientBundle(
+        patient=_the_patient(patients),
+        entries={key: entries for key, (entries, _) in unpacked.items() if key != PATIENT_KEY},
+        answers={key: answer for key, (_, answer) in unpacked.items()},
+        unobtainable=unobtainable,
+    )
+
+
+def _the_patient(entries: tuple[Entry, ...]) -> Entry:
+    """A read that was answered with a Bundle holds the Patient and what it refers to."""
+    patients = [entry for entry in entries if _type(entry.resource) == "Patient"]
+    return (patients or entries)[0]
+
+
+def _unpack(answer: PrefetchAnswer) -> tuple[tuple[Entry, ...], Answer]:
+    if answer.status == "empty":
+        return (), "complete"
+    if answer.status != "given" or answer.value is None:
+        return (), "missing"
+    if _is_bundle(answer.value):
+        entries, complete = _bundle(answer.value)
+        return tuple(entries), "complete" if complete else "partial"
+    return (Entry(answer.value),), "complete"
+
+
+def _is_bundle(value: Mapping[str, object]) -> bool:
+    return value.get("resourceType") == "Bundle" or ("resourceType" not in value and "entry" in value)
+
+
+def _bundle(bundle: Mapping[str, object]) -> tuple[list[Entry], bool]:
+    """The resources of a Bundle, and whether they are all that the search found."""
+    entries: list[Entry] = []
+    complete = not _announces_more(bundle)
+    for item in _members(bundle.get("entry")):
+        if not isinstance(item, dict):
+            entries.append(Entry(item))
+            continue
+        resource = item.get("resource")
+        if resource is None and _mode(item) == "outcome":
+            continue
+        if isinstance(resource, dict) and resource.get("resourceType") == "OperationOutcome":
+            complete = complete and _harmless(resource)
+        elif isinstance(resource, dict) and _is_bundle(resource):
+            inner, inner_complete = _bundle(resource)
+            entries += inner
+            complete = complete and inner_complete
+        else:
+            full_url = item.get("fullUrl")
+            entries.append(Entry(resource, full_url if isinstance(full_url, str) else None, _mode(item) == "include"))
+    total = bundle.get("total")
+    if isinstance(total, int) and not isinstance(total, bool) and total > len(entries):
+        complete = False  # the server says that it found more than it sent
+    return entries, complete
+
+
+def _announces_more(bundle: Mapping[str, object]) -> bool:
+    return any(isinstance(link, dict) and link.get("relation") == "next" for link in _members(bundle.get("link")))
+
+
+def _harmless(outcome: Mapping[str, object]) -> bool:
+    """Whether an outcome entry only says that nothing was found, or the like; an unreadable one may say anything."""
+    issues = list(_members(outcome.get("issue")))
+    return bool(issues) and all(
+        isinstance(issue, dict) and issue.get("severity") in _HARMLESS_SEVERITIES for issue in issues
+    )
+
+
+def _mode(entry: Mapping[str, object]) -> object:
+    search = entry.get("search")
+    return search.get("mode") if isinstance(search, dict) else None
+
+
+def _members(value: object) -> Iterator[object]:
+    """The members of a list that are not empty; an object where a list belongs counts as a list of one."""
+    for member in value if isinstance(value, list) else [value]:
+        if member not in (None, {}, [], ""):
+            yield member
+
+
+def _type(resource: object) -> object:
+    return resource.get("resourceType") if isinstance(resource, dict) else None

@@ -1,0 +1,104 @@
+"""FHIR R4 → `PatientRecord`: tolerance, references, codes, dates and units, each resource valid before it counts.
+
+Nothing unreadable disappears: it is an `Unread`, and what it might have told is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from cds_cards.guideline import Guideline
+from cds_cards.record import (
+    Administration,
+    Allergy,
+    Diagnosis,
+    Key,
+    MedicationOrder,
+    PatientRecord,
+    Procedure,
+    Result,
+    ServiceOrder,
+    SetAside,
+    Unread,
+)
+from service.errors import DataUnobtainable
+from service.fhir.gather import Entry, PatientBundle
+from service.fhir.read import allergies, conditions, medications, observations
+from service.fhir.read.codes import Vocabulary, vocabulary
+from service.fhir.read.context import Context, Fact
+from service.fhir.read.kinds import Kind, read_entries
+from service.fhir.read.patient import read_person, the_patient
+from service.fhir.read.references import references
+
+__all__ = ["read_record"]
+
+_KINDS: Mapping[Key, Kind] = {
+    "observations": Kind("Observation", observations.named, observations.read),
+    "medications": Kind("MedicationRequest", medications.named, medications.read_order),
+    "conditions": Kind("Condition", conditions.named_conditions, conditions.read_condition),
+    "allergies": Kind("AllergyIntolerance", allergies.named, allergies.read, subject="patient"),
+    "procedures": Kind("Procedure", conditions.named_procedures, conditions.read_procedure),
+    "referrals": Kind("ServiceRequest", conditions.named_services, conditions.read_service),
+    "administrations": Kind("MedicationAdministration", medications.named, medications.read_administration),
+}
+_FactT = TypeVar("_FactT", bound=Fact)
+
+
+def read_record(bundle: PatientBundle, patient_id: str, guideline: Guideline, canonical: str) -> PatientRecord:
+    """The record of the patient of this call; `canonical` is the base of our own code systems.
+
+    Raises NotAPatient (422), WrongPatient (400), then DataUnobtainable (412) for required keys without an answer.
+    """
+    patient_id = patient_id.strip().removeprefix("Patient/")
+    patient = the_patient(bundle.patient.resource, patient_id)
+    context = _context(bundle, patient_id, guideline, canonical)
+    person, unread_person = read_person(patient, f"Patient/{patient_id}", context)
+    if bundle.unobtainable:
+        raise DataUnobtainable(bundle.unobtainable)
+    context = replace(context, born=person.born)
+    facts: list[Fact] = list(unread_person)
+    for key, kind in _KINDS.items():
+        facts += read_entries(key, kind, bundle.entries.get(key, ()), context)
+    return PatientRecord(
+        person=person,
+        results=_of(facts, Result),
+        orders=_of(facts, MedicationOrder),
+        administrations=_of(facts, Administration),
+        diagnoses=_of(facts, Diagnosis),
+        allergies=_of(facts, Allergy),
+        procedures=_of(facts, Procedure),
+        services=_of(facts, ServiceOrder),
+        unread=_of(facts, Unread),
+        set_aside=_of(facts, SetAside),
+        answers=bundle.answers,
+    )
+
+
+def _of(facts: list[Fact], kind: type[_FactT]) -> tuple[_FactT, ...]:
+    return tuple(fact for fact in facts if isinstance(fact, kind))
+
+
+def _context(bundle: PatientBundle, patient_id: str, guideline: Guideline, canonical: str) -> Context:
+    everything: list[Entry] = [bundle.patient]
+    for entries in bundle.entries.values():
+        everything += entries
+    return Context(
+        guideline=guideline,
+        vocabulary=_vocabulary(guideline, canonical),
+        zone=ZoneInfo(guideline.policy.zone),
+        references=references(patient_id, everything),
+    )
+
+
+_built: tuple[Guideline, str, Vocabulary] | None = None
+"""The vocabulary of the guideline in use: a service has one, and building it takes longer than reading a chart."""
+
+
+def _vocabulary(guideline: Guideline, canonical: str) -> Vocabulary:
+    global _built
+    if _built is None or _built[0] is not guideline or _built[1] != canonical:
+        _built = (guideline, canonical, vocabulary(guideline, canonical))
+    return _built[2]

@@ -1,0 +1,176 @@
+"""The amount one dosage instruction states: quantities, ranges and rates in mg, by strength and body size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from service.fhir.read.timing import Schedule
+
+Json = Mapping[str, Any]
+Basis = Literal["absolute", "per-kg", "per-m2"]
+
+_MASS = {"kg": 1e6, "g": 1e3, "mg": 1.0, "ug": 1e-3, "ng": 1e-6}
+"""mg in a UCUM mass unit."""
+_MASS_WORDS = {
+    "mcg": "ug",
+    "µg": "ug",
+    "μg": "ug",
+    "gram": "g",
+    "grams": "g",
+    "milligram": "mg",
+    "milligrams": "mg",
+    "gm": "g",
+}
+_PER_BODY: Mapping[str, Basis] = {"kg": "per-kg", "m2": "per-m2", "m^2": "per-m2", "m²": "per-m2"}
+DAYS = {
+    "d": 1.0,
+    "day": 1.0,
+    "24h": 1.0,
+    "h": 1 / 24,
+    "hr": 1 / 24,
+    "hour": 1 / 24,
+    "min": 1 / 1440,
+    "wk": 7.0,
+    "week": 7.0,
+}
+_COUNTED = {
+    "tablet", "tablets", "tab", "tabs", "tbl", "capsule", "capsules", "cap", "caps", "pill", "pills",
+    "unit dose", "each", "vial", "vials", "tablet(s)", "capsule(s)", "1", "dose", "doses",
+}  # fmt: skip
+
+
+class UnreadDose(ValueError):
+    """The amount cannot be computed; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """`mg` (per kg or m² by `basis`) for one administration, or in `per_days` days when that is set."""
+
+    mg: float
+    basis: Basis = "absolute"
+    per_days: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """What one unit of the ordered product holds: mg a tablet, capsule or vial, or mg a millilitre."""
+
+    mg: float | None = None
+    mg_per_ml: float | None = None
+
+
+NO_STRENGTH = Strength()
+
+
+def stated_amount(dosage: Json, times: Schedule, strength: Strength) -> Amount | None:
+    """The highest amount the instruction states; None when it states none. Raises UnreadDose."""
+    stated = _ordered(dosage)
+    if stated is None:
+        return None
+    if "doseQuantity" in stated:
+        return mass(stated["doseQuantity"], strength)
+    if "doseRange" in stated:
+        upper = stated["doseRange"].get("high")
+        if not upper:
+            raise UnreadDose("the dose range has no upper bound")
+        return mass(upper, strength)
+    if "rateRatio" in stated:
+        return _rate_ratio(stated["rateRatio"], times, strength)
+    rate = stated.get("rateQuantity") or (stated.get("rateRange") or {}).get("high")
+    return None if rate is None else _rate(rate, times, strength)
+
+
+def _ordered(dosage: Json) -> Json | None:
+    """The dose that was ordered: under doseAndRate, or directly in the instruction as older messages have it."""
+    known = ("doseQuantity", "doseRange", "rateQuantity", "rateRange", "rateRatio")
+    stated = [item for item in dosage.get("doseAndRate") or [] if any(name in item for name in known)]
+    if not stated:
+        direct = {name: dosage[name] for name in known if name in dosage}
+        return direct or None
+    ordered = [item for item in stated if _type(item) == "ordered"]
+    chosen = ordered or stated
+    if len(chosen) > 1:
+        raise UnreadDose("one instruction states several doses")
+    found: Json = chosen[0]
+    return found
+
+
+def _type(item: Json) -> str:
+    codings = (item.get("type") or {}).get("coding") or []
+    return next((str(coding.get("code", "")).lower() for coding in codings), "")
+
+
+def mass(quantity: Json, strength: Strength) -> Amount:
+    value = quantity.get("value")
+    if value is None or isinstance(value, bool):
+        raise UnreadDose("the dose has no number")
+    if float(value) < 0:
+        raise UnreadDose("the dose is negative")
+    unit = str(quantity.get("code") or quantity.get("unit") or "").strip()
+    counted = _countable(unit, str(quantity.get("unit") or ""), quantity)
+    if counted:
+        if strength.mg is None:
+            raise UnreadDose("the dose is a count of units whose strength is not known")
+        return Amount(float(value) * strength.mg)
+    if unit.lower() in ("ml", "l"):
+        if strength.mg_per_ml is None:
+            raise UnreadDose("the dose is a volume whose strength is not known")
+        return Amount(float(value) * strength.mg_per_ml * (1000 if unit.lower() == "l" else 1))
+    return _of_unit(float(value), unit)
+
+
+def _countable(unit: str, words: str, quantity: Json) -> bool:
+    names = {unit.lower().strip("{}"), words.lower().strip("{} ")}
+    orderable = str(quantity.get("system", "")).endswith("v3-orderableDrugForm")
+    return bool(names & _COUNTED) or (
+        orderable and unit.upper() in {"TAB", "CAP", "TABLET", "ORTAB", "ORCAP", "ERTAB", "ERCAP"}
+    )
+
+
+def _of_unit(value: float, unit: str) -> Amount:
+    """`mg`, `mg/kg`, `g/m2`, `mg/d`, `mg/kg/d`…: mass, then body size, then time."""
+    if not unit:
+        raise UnreadDose("the dose has no unit")
+    first, *rest = [part.strip() for part in unit.replace("per", "/").replace(".", "/").split("/")]
+    mass = _MASS.get(_MASS_WORDS.get(first.lower(), first.lower()))
+    if mass is None:
+        raise UnreadDose("the dose's unit is no mass")
+    basis: Basis = "absolute"
+    per_days = None
+    for part in rest:
+        if part in _PER_BODY and basis == "absolute":
+            basis = _PER_BODY[part]
+        elif part.lower() in DAYS and per_days is None:
+            per_days = DAYS[part.lower()]
+        else:
+            raise UnreadDose("the dose's unit cannot be read")
+    return Amount(value * mass, basis, per_days)
+
+
+def _rate(quantity: Json, times: Schedule, strength: Strength) -> Amount:
+    amount = mass(quantity, strength)
+    if amount.per_days is None:
+        raise UnreadDose("the rate has no time unit")
+    return _infused(amount, times)
+
+
+def _rate_ratio(ratio: Json, times: Schedule, strength: Strength) -> Amount:
+    numerator, denominator = ratio.get("numerator") or {}, ratio.get("denominator") or {}
+    amount = mass(numerator, strength)
+    span, unit = denominator.get("value", 1), str(denominator.get("code") or denominator.get("unit") or "").lower()
+    if amount.per_days is not None or unit not in DAYS or not span or float(span) <= 0:
+        raise UnreadDose("the rate's time cannot be read")
+    return _infused(Amount(amount.mg, amount.basis, DAYS[unit] * float(span)), times)
+
+
+def _infused(amount: Amount, times: Schedule) -> Amount:
+    """A rate per day or week stands as it is; a faster one needs to know how long it runs."""
+    assert amount.per_days is not None  # noqa: S101  (the callers checked)
+    if amount.per_days >= 1:
+        return amount
+    if times.duration_hours is None:
+        raise UnreadDose("the rate does not say how long it runs")
+    return Amount(amount.mg * times.duration_hours / 24 / amount.per_days, amount.basis)

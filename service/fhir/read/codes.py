@@ -1,0 +1,225 @@
+"""Which of our concepts a coding or a text names: exact system and code, then words. Built once per guideline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from cds_cards.coding import ATC, ICD10, ICD10CM, LOINC, RXNORM, SNOMED, Code
+from cds_cards.guideline import Concept, Guideline, Product
+from service.fhir.read.words import Phrases
+
+_SYSTEMS = {
+    "loinc.org": LOINC,
+    "2.16.840.1.113883.6.1": LOINC,
+    "snomed.info/sct": SNOMED,
+    "2.16.840.1.113883.6.96": SNOMED,
+    "www.nlm.nih.gov/research/umls/rxnorm": RXNORM,
+    "2.16.840.1.113883.6.88": RXNORM,
+    "www.whocc.no/atc": ATC,
+    "whocc.no/atc": ATC,
+    "2.16.840.1.113883.6.73": ATC,
+    "hl7.org/fhir/sid/icd-10-cm": ICD10CM,
+    "2.16.840.1.113883.6.90": ICD10CM,
+    "hl7.org/fhir/sid/icd-10": ICD10,
+    "2.16.840.1.113883.6.3": ICD10,
+}
+"""The same system as feeds write it: http or https, an OID, an edition of SNOMED CT."""
+_PREFIX = re.compile(r"^(?:https?://|urn:oid:)", re.IGNORECASE)
+_SNOMED_EDITION = re.compile(r"snomed\.info/sct/\d+(?:/version/\d+)?")
+CRITERIA = ("respiratory-symptoms", "imaging", "clinician-impression")
+"""The clinical criteria of refractoriness that a clinician records as Observations with our own codes."""
+_LESS_SPECIFIC = frozenset({"", "unspecified", "untimed"})
+_STATED_IN_WORDS = ("ild", "rpild")
+"""Lung disease counts when coded *or worded*: the words are looked at beside a code for another of our concepts too."""
+
+
+def system(uri: object) -> str:
+    """The one way that we write a code system; an unknown one as it is, "" for none."""
+    if not isinstance(uri, str):
+        return ""
+    bare = _PREFIX.sub("", uri.strip()).rstrip("/")
+    if _SNOMED_EDITION.fullmatch(bare):
+        return SNOMED
+    return _SYSTEMS.get(bare.lower(), uri.strip())
+
+
+def is_public(code_system: str) -> bool:
+    """Whether its codes are the same everywhere, so that one that is not ours says that it is something else."""
+    return code_system in _SYSTEMS.values() or code_system.startswith(
+        ("http://hl7.org/fhir/", "http://terminology.hl7.org/", "urn:oid:2.16.840.1.113883.6.")
+    )
+
+
+def members(value: object) -> Iterator[Mapping[str, object]]:
+    """The objects in a list, or the one object where a list belongs."""
+    for member in value if isinstance(value, list) else [value]:
+        if isinstance(member, dict):
+            yield member
+
+
+def codings(concept: object) -> tuple[tuple[str, str], ...]:
+    """(system, code) of each coding that has a code."""
+    return tuple(
+        (system(coding.get("system")), code.strip())
+        for holder in members(concept)
+        for coding in members(holder.get("coding"))
+        if isinstance(code := coding.get("code"), str) and code.strip()
+    )
+
+
+def texts(concept: object) -> tuple[str, ...]:
+    """The text of a CodeableConcept and the displays of its codings."""
+    found = []
+    for holder in members(concept):
+        found += [holder.get("text"), *(coding.get("display") for coding in members(holder.get("coding")))]
+    return tuple(dict.fromkeys(text.strip() for text in found if isinstance(text, str) and text.strip()))
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The concepts that something names; `variants` are those of observations (None: contradictory)."""
+
+    concepts: frozenset[str] = frozenset()
+    variants: Mapping[str, str | None] = field(default_factory=dict)
+    by_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """Codes and words of one kind of concept (conditions, procedures, services)."""
+
+    codes: Mapping[tuple[str, str], frozenset[str]]
+    words: Mapping[str, Phrases]
+    not_words: Mapping[str, Phrases]
+
+    def named(self, concept: object) -> Named:
+        """By code; in words when no code is ours, and lung disease always."""
+        by_code = frozenset[str]().union(*(self.codes.get(coding, frozenset()) for coding in codings(concept)))
+        looked_for = [name for name in _STATED_IN_WORDS if name in self.words] if by_code else list(self.words)
+        by_word = frozenset(
+            name
+            for name in looked_for
+            for text in texts(concept)
+            if text in self.words[name] and text not in self.not_words[name]
+        )
+        found = by_code | by_word
+        return Named(found | {"ild"} if "rpild" in found else found, by_text=bool(by_word - by_code))
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationCodes:
+    """Codes and words of the results that the rules read."""
+
+    codes: Mapping[tuple[str, str], tuple[tuple[str, str], ...]]
+    words: Phrases
+    not_words: Mapping[str, Phrases]
+
+    def named(self, concept: object) -> Named:
+        """By code. In words only when no public code says that it is something else (a local code, or none).
+
+        A variant is None when the codings contradict each other.
+        """
+        found: dict[str, set[str]] = {}
+        coded = codings(concept)
+        for coding in coded:
+            for name, variant in self.codes.get(coding, ()):
+                found.setdefault(name, set()).add(variant)
+        if found:
+            return Named(frozenset(found), {name: _one_variant(variants) for name, variants in found.items()})
+        if any(code_system in (LOINC, SNOMED) for code_system, _ in coded):
+            return Named()
+        by_word = frozenset(
+            name for text in texts(concept) for name in self.words.named_in(text) if text not in self.not_words[name]
+        )
+        return Named(by_word, dict.fromkeys(by_word, ""), by_text=bool(by_word))
+
+
+def _one_variant(variants: set[str]) -> str | None:
+    """Arterial, also coded as of unstated site, is arterial; arterial and venous at once is no answer."""
+    specific = variants - _LESS_SPECIFIC
+    if len(specific) > 1:
+        return None
+    return specific.pop() if specific else sorted(variants)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class DrugCodes:
+    """Codes and words of the agents. A local form (`True`) is one that does not count.
+
+    `without_atc`: agents that ATC does not tell from another one, whose code may stand beside theirs.
+    """
+
+    codes: Mapping[tuple[str, str], frozenset[tuple[str, bool]]]
+    products: Mapping[str, Product]
+    words: Phrases
+    without_atc: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """All that the reader recognises."""
+
+    observations: ObservationCodes
+    drugs: DrugCodes
+    conditions: Lexicon
+    procedures: Lexicon
+    services: Lexicon
+
+
+def vocabulary(guideline: Guideline, canonical: str) -> Vocabulary:
+    """The guideline's codes and words, the site's local codes, and our own criterion codes under `canonical`."""
+    return Vocabulary(
+        observations=_observations(guideline, canonical),
+        drugs=_drugs(guideline),
+        conditions=_lexicon(guideline.conditions),
+        procedures=_lexicon(guideline.procedures),
+        services=_lexicon(guideline.services),
+    )
+
+
+def _observations(guideline: Guideline, canonical: str) -> ObservationCodes:
+    found: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+
+    def add(name: str, codes: Iterable[Code]) -> None:
+        for code in codes:
+            key = (system(code.system), code.code)
+            found[key] = (*found.get(key, ()), (name, code.variant))
+
+    for name, concept in guideline.observations.items():
+        add(name, concept.codes)
+        add(name, guideline.policy.local_codes.get(name, ()))
+    ours = f"{canonical.rstrip('/')}/CodeSystem/refractoriness-criterion"
+    for criterion in CRITERIA:
+        add(criterion, (Code(ours, criterion, ""),))
+    concepts = guideline.observations
+    return ObservationCodes(
+        codes=found,
+        words=Phrases({name: concept.words for name, concept in concepts.items() if name not in CRITERIA}),
+        not_words={name: Phrases({name: concept.not_words}) for name, concept in concepts.items()},
+    )
+
+
+def _drugs(guideline: Guideline) -> DrugCodes:
+    found: dict[tuple[str, str], frozenset[tuple[str, bool]]] = {}
+    for agent in guideline.agents.values():
+        for code in (*agent.codes, agent.ingredient, *([agent.atc] if agent.atc else [])):
+            key = (system(code.system), code.code)
+            found[key] = found.get(key, frozenset()) | {(agent.id, code.variant == "local")}
+    words = Phrases({agent.id: (agent.name, *agent.words) for agent in guideline.agents.values()})
+    without_atc = frozenset(agent.id for agent in guideline.agents.values() if agent.atc is None)
+    return DrugCodes(found, guideline.products, words, without_atc)
+
+
+def _lexicon(concepts: Mapping[str, Concept]) -> Lexicon:
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for name, concept in concepts.items():
+        for code in concept.codes:
+            key = (system(code.system), code.code)
+            found[key] = found.get(key, frozenset()) | {name}
+    return Lexicon(
+        codes=found,
+        words={name: Phrases({name: concept.words}) for name, concept in concepts.items()},
+        not_words={name: Phrases({name: concept.not_words}) for name, concept in concepts.items()},
+    )

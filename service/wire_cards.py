@@ -1,0 +1,94 @@
+"""Cards → CDS Hooks JSON: ids that a retried call gives again, sources, suggestions with their FHIR resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from cds_cards.assessment import Assessment
+from cds_cards.card import Card, Reason
+from cds_cards.guideline import Guideline
+from cds_cards.proposals import Action, Suggestion
+from service.fhir.gather import PatientBundle
+from service.fhir.write import draft_resource, stopped_resource
+from service.parts import Parts
+from service.wire import HookRequest
+from service.wire_assessment import assessment_json
+
+Json = dict[str, Any]
+ASSESSMENT_EXTENSION = "mda5-cds.assessment"
+_SEPARATOR = "\x1f"
+
+
+def response_json(
+    cards: Sequence[Card], assessment: Assessment, request: HookRequest, bundle: PatientBundle, parts: Parts
+) -> Json:
+    """The body of a 200: the cards of the topics that are not switched off, and the assessment."""
+    encoder = _Encoder(request, bundle, parts)
+    body: Json = {"cards": [encoder.card(card) for card in cards if card.topic not in parts.settings.topics_off]}
+    if parts.settings.response_extension:
+        body["extension"] = {ASSESSMENT_EXTENSION: assessment_json(assessment, parts.guideline)}
+    return body
+
+
+class _Encoder:
+    """Encodes the cards of one call."""
+
+    def __init__(self, request: HookRequest, bundle: PatientBundle, parts: Parts) -> None:
+        self._request = request
+        self._bundle = bundle
+        self._canonical = parts.settings.canonical
+        self._guideline = parts.guideline
+
+    def card(self, card: Card) -> Json:
+        """One card."""
+        identity = self._card_uuid(card)
+        body: Json = {
+            "uuid": str(identity),
+            "summary": card.summary,
+            "indicator": card.indicator,
+            "detail": card.detail,
+            "source": _source(card, self._guideline, self._canonical),
+            "overrideReasons": [self._reason(reason) for reason in card.override_reasons],
+        }
+        if card.suggestions:
+            body["selectionBehavior"] = card.selection
+            body["suggestions"] = [
+                self._suggestion(suggestion, identity, number) for number, suggestion in enumerate(card.suggestions)
+            ]
+        if card.links:
+            body["links"] = [{"label": link.label, "url": link.url, "type": "absolute"} for link in card.links]
+        return body
+
+    def _card_uuid(self, card: Card) -> UUID:
+        """uuid5 over service, hookInstance, patient, topic and the card's content."""
+        request = self._request
+        identity = (request.hook, request.hook_instance, request.patient_id, *card.digest_parts)
+        return uuid5(uuid5(NAMESPACE_URL, self._canonical), _SEPARATOR.join(identity))
+
+    def _suggestion(self, suggestion: Suggestion, card: UUID, number: int) -> Json:
+        return {
+            "label": suggestion.label,
+            "uuid": str(uuid5(card, f"{number}{_SEPARATOR}{suggestion.label}")),
+            "actions": [self._action(action) for action in suggestion.actions],
+        }
+
+    def _action(self, action: Action) -> Json:
+        body: Json = {"type": action.kind, "description": action.description}
+        if action.proposal is not None:
+            body["resource"] = draft_resource(action.proposal, self._request.patient_id, self._request.encounter_id)
+        elif action.kind == "delete":
+            body["resourceId"] = action.target
+        else:
+            body["resource"] = stopped_resource(self._bundle, action.target)
+        return body
+
+    def _reason(self, reason: Reason) -> Mapping[str, str]:
+        system = reason.system or f"{self._canonical}/CodeSystem/override-reason"
+        return {"system": system, "code": reason.code, "display": reason.display}
+
+
+def _source(card: Card, guideline: Guideline, canonical: str) -> Json:
+    topic = {"system": f"{canonical}/CodeSystem/card-topic", "code": card.topic}
+    return {"label": guideline.title, "url": guideline.url, "topic": topic}

@@ -1,0 +1,276 @@
+"""From orders and doses to courses: renewals, gaps, ends that nobody stated, pulses."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from cds_cards.gas import Gases
+from cds_cards.guideline import Guideline
+from cds_cards.knowledge import load_guideline
+from cds_cards.record import Administration, MedicationOrder
+from cds_cards.therapy import Course, Therapy, therapy
+from tests.unit.build import AS_OF, Fact, draft, given, order, rec
+
+NO_GASES = Gases((), (), (), ())
+
+
+@pytest.fixture(scope="module")
+def guideline() -> Guideline:
+    return load_guideline()
+
+
+def treat(guideline: Guideline, *facts: Fact) -> Therapy:
+    return therapy(rec(*facts), NO_GASES, guideline, AS_OF)
+
+
+def of(result: Therapy, agent: str) -> list[tuple[str, str | None]]:
+    """(status, since) of each course of an agent."""
+    return [(c.status, c.since.text if c.since else None) for c in result.courses if c.agent == agent]
+
+
+@pytest.mark.parametrize(
+    ("facts", "running"),
+    [
+        pytest.param([order("tacrolimus", 100)], True, id="active, no end"),
+        pytest.param([order("tacrolimus", 100, 0)], True, id="ends today"),
+        pytest.param([order("tacrolimus", 100, 1)], False, id="ended yesterday"),
+        pytest.param([order("tacrolimus", 100, "2026-03-01T09:59:00Z")], False, id="ended a minute ago"),
+        pytest.param([order("tacrolimus", 100, "2026-03-01T10:00:00Z")], True, id="ends now"),
+        pytest.param([order("tacrolimus", -1, authored=3)], False, id="begins tomorrow"),
+        pytest.param(
+            [order("tacrolimus", "2026-03-01T10:05:00Z", authored=3)], True, id="begins within the clock skew"
+        ),
+        pytest.param([order("tacrolimus", "2026-03-01T10:06:00Z", authored=3)], False, id="begins in six minutes"),
+        pytest.param([order("tacrolimus", 0)], True, id="begins today"),
+        pytest.param([order("tacrolimus", None)], True, id="active without a date"),
+        pytest.param([order("tacrolimus", 10, status="completed")], False, id="completed"),
+        pytest.param([order("tacrolimus", 10, -20, status="completed")], False, id="completed before its end"),
+        pytest.param([order("tacrolimus", 10, status="stopped")], False, id="stopped"),
+        pytest.param([order("tacrolimus", 10, status="on-hold")], False, id="on hold"),
+        pytest.param([order("tacrolimus", 10, status="draft")], False, id="draft on record"),
+        pytest.param([order("tacrolimus", 10, status="cancelled")], False, id="cancelled"),
+        pytest.param([order("tacrolimus", 10, status="entered-in-error")], False, id="entered in error"),
+        pytest.param([order("tacrolimus", 10, status="unknown")], False, id="status unknown"),
+        pytest.param([order("tacrolimus", 10, prohibited=True)], False, id="doNotPerform"),
+        pytest.param([order("tacrolimus", 10, intent="proposal")], False, id="proposal"),
+        pytest.param([order("tacrolimus", 10, intent="plan")], False, id="plan"),
+        pytest.param([order("tacrolimus", 10, intent="original-order")], True, id="original order"),
+        pytest.param([given("tacrolimus", 0)], False, id="a dose given is no course, but for pulses"),
+    ],
+)
+def test_what_runs(guideline: Guideline, facts: list[Fact], running: bool) -> None:
+    assert ("tacrolimus" in treat(guideline, *facts).running) is running
+
+
+def test_what_never_was_therapy_leaves_no_course(guideline: Guideline) -> None:
+    facts = [
+        order("tacrolimus", 10, status=status, id=status)
+        for status in ("draft", "cancelled", "entered-in-error", "unknown")
+    ]
+    proposed = order("tacrolimus", 10, intent="plan", id="plan")
+    assert treat(guideline, *facts, proposed, order("tacrolimus", 10, prohibited=True)).courses == ()
+
+
+@pytest.mark.parametrize(("gap", "since"), [(29, 60), (30, 60), (31, 60 - 20 - 31)])
+def test_a_gap_up_to_30_days_does_not_break_a_course(guideline: Guideline, gap: int, since: int) -> None:
+    first = order("tacrolimus", 60, 40)  # ends 20 days after its start
+    result = treat(guideline, first, order("tacrolimus", 40 - gap), order("prednisone", 60))
+    assert result.days_on_combination == (since, since)
+    assert len(of(result, "tacrolimus")) == (1 if gap <= 30 else 2)
+
+
+@pytest.mark.parametrize("status", ["completed", "stopped", "on-hold"])
+def test_an_order_without_an_end_runs_until_the_next_of_its_agent(guideline: Guideline, status: str) -> None:
+    """At most 90 days; and a gap of 30 more does not break the course."""
+    prednisone = order("prednisone", 400)
+    for distance, unbroken in ((90, True), (120, True), (121, False)):
+        old = order("mycophenolate-mofetil", 10 + distance, status=status)
+        result = treat(guideline, prednisone, old, order("mycophenolate-mofetil", 10))
+        start = 10 + distance if unbroken else 10
+        assert result.days_on_combination == (start, start)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "unbroken"),
+    [
+        ("tacrolimus", "cyclosporine", True),
+        ("cyclosporine", "tacrolimus", True),
+        ("mycophenolate-mofetil", "mycophenolic-acid", True),
+        ("tacrolimus", "mycophenolate-mofetil", False),  # another class: ten days on which nothing completed
+    ],
+)
+def test_replacing_within_the_class_with_a_gap(guideline: Guideline, before: str, after: str, unbroken: bool) -> None:
+    result = treat(guideline, order("prednisone", 60), order(before, 60, 30), order(after, 20))
+    start = 60 if unbroken else 20
+    assert result.days_on_combination == (start, start)
+
+
+@pytest.mark.parametrize(("gap", "start"), [(0, 60), (1, 60), (2, 28)])
+def test_another_completing_agent_from_day_to_day_keeps_the_stretch(guideline: Guideline, gap: int, start: int) -> None:
+    """Ends on day 30 before today; the next class begins the same day, the next day, or leaves one day out."""
+    result = treat(
+        guideline, order("prednisone", 60), order("tacrolimus", 60, 30), order("mycophenolate-mofetil", 30 - gap)
+    )
+    assert result.days_on_combination == (start, start)
+
+
+PULSES = [("cyclophosphamide", 42), ("rituximab", 180), ("basiliximab", 28)]
+
+
+@pytest.mark.parametrize(("agent", "interval"), PULSES)
+@pytest.mark.parametrize("kind", ["completed", "active", "administration", "in-progress"])
+def test_a_pulse_runs_its_interval_and_no_longer(guideline: Guideline, agent: str, interval: int, kind: str) -> None:
+    for days, running in ((interval - 1, True), (interval, True), (interval + 1, False)):
+        dose: MedicationOrder | Administration = {
+            "completed": order(agent, days, status="completed"),
+            "active": order(agent, days, -300),  # its own bounds do not matter
+            "administration": given(agent, days),
+            "in-progress": given(agent, days, "in-progress"),
+        }[kind]
+        assert (agent in treat(guideline, dose).running) is running
+
+
+@pytest.mark.parametrize("status", ["not-done", "stopped", "entered-in-error", "on-hold", "unknown"])
+def test_a_dose_that_was_not_given_is_none(guideline: Guideline, status: str) -> None:
+    assert treat(guideline, given("rituximab", 3, status)).running == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("facts", "running"),
+    [
+        pytest.param([order("cyclophosphamide", 5, status="stopped")], False, id="stopped"),
+        pytest.param(
+            [order("cyclophosphamide", 20, status="completed"), order("cyclophosphamide", 5, status="stopped")],
+            False,
+            id="a later stop ends it",
+        ),
+        pytest.param(
+            [order("cyclophosphamide", 20, status="stopped"), order("cyclophosphamide", 5, status="completed")],
+            True,
+            id="a later dose begins anew",
+        ),
+        pytest.param(
+            [order("cyclophosphamide", 5, status="stopped"), order("cyclophosphamide", 5, status="completed", id="b")],
+            False,
+            id="the same day",
+        ),
+        pytest.param(
+            [
+                order("cyclophosphamide", "2026-02-20T08:00:00Z", status="stopped"),
+                order("cyclophosphamide", "2026-02-20T09:00:00Z", status="completed"),
+            ],
+            True,
+            id="rewritten an hour later",
+        ),
+        pytest.param(
+            [order("cyclophosphamide", 6, status="stopped"), given("cyclophosphamide", 5)],
+            False,
+            id="given under the order that was stopped",
+        ),
+        pytest.param(
+            [order("cyclophosphamide", 200, status="stopped"), given("cyclophosphamide", 5)],
+            True,
+            id="a stop of long ago",
+        ),
+        pytest.param(
+            [
+                order("cyclophosphamide", 20, status="stopped"),
+                order("cyclophosphamide", 10, status="completed"),
+                given("cyclophosphamide", 9),
+            ],
+            True,
+            id="given under the newer order",
+        ),
+        pytest.param(
+            [order("cyclophosphamide", 10), order("cyclophosphamide", 9, status="stopped")],
+            True,
+            id="an active order stands, whatever else was stopped",
+        ),
+        pytest.param([order("cyclophosphamide", 5, status="on-hold")], False, id="on hold"),
+        pytest.param([order("cyclophosphamide", 60, daily=True)], True, id="daily tablets are no pulse"),
+        pytest.param([order("cyclophosphamide", 20, status="completed", daily=True)], False, id="daily tablets, past"),
+        pytest.param([order("cyclophosphamide", 60, daily=False)], False, id="every four weeks is one"),
+        pytest.param(
+            [order("cyclophosphamide", 60, 10, daily=True), given("cyclophosphamide", 12)],
+            False,
+            id="a tablet given is no pulse",
+        ),
+        pytest.param([order("cyclophosphamide", -3, authored=1)], False, id="planned"),
+    ],
+)
+def test_what_a_stop_and_a_daily_timing_do_to_a_pulse(guideline: Guideline, facts: list[Fact], running: bool) -> None:
+    assert ("cyclophosphamide" in treat(guideline, *facts).running) is running
+
+
+@pytest.mark.parametrize(("distance", "unbroken"), [(42, True), (43, True), (44, False)])
+def test_pulses_continue_a_course_by_the_interval_alone(guideline: Guideline, distance: int, unbroken: bool) -> None:
+    """A dose covers its day and the 42 after it; the next one continues when no day between them is uncovered."""
+    result = treat(
+        guideline, order("prednisone", 90), given("cyclophosphamide", 10), given("cyclophosphamide", 10 + distance)
+    )
+    start = 10 + distance if unbroken else 10
+    assert result.days_on_combination == (start, start)
+
+
+def test_missing_administrations_make_nothing_unknown(guideline: Guideline) -> None:
+    record = rec(order("prednisone", 20), order("cyclophosphamide", 20, status="completed"), administrations="missing")
+    result = therapy(record, NO_GASES, guideline, AS_OF)
+    assert (result.stage, result.complete) == ("combination", True)
+
+
+def test_an_order_by_its_text_counts_and_is_marked(guideline: Guideline) -> None:
+    result = treat(guideline, order("prednisone", 20), order("tacrolimus", 20, by_text=True))
+    assert result.stage == "combination"
+    assert [(course.agent, course.by_text) for course in result.courses] == [
+        ("prednisone", False),
+        ("tacrolimus", True),
+    ]
+
+
+def test_courses_name_orders_dates_and_ends(guideline: Guideline) -> None:
+    result = treat(
+        guideline,
+        order("tacrolimus", "2025-12-01", "2025-12-31", id="a"),
+        order("tacrolimus", "2026-01-15", "2026-04-01", id="b"),
+        order("azathioprine", "2025-06-01", status="stopped", id="c"),
+        draft("rituximab", 0, id="d"),
+    )
+    rows = [
+        (c.agent, c.agent_class, c.status, c.since and c.since.text, c.end and c.end.text, c.evidence)
+        for c in result.courses
+    ]
+    assert rows == [
+        ("azathioprine", "antimetabolite", "past", "2025-06-01", "2025-08-30", ("MedicationRequest/c",)),
+        (
+            "tacrolimus",
+            "calcineurin-inhibitor",
+            "active",
+            "2025-12-01",
+            "2026-04-01",
+            ("MedicationRequest/a", "MedicationRequest/b"),
+        ),
+        ("rituximab", "anti-cd20", "draft", "2026-03-01", None, ("MedicationRequest/d",)),
+    ]
+
+
+def test_planned_orders_are_named_apart(guideline: Guideline) -> None:
+    result = treat(guideline, order("tacrolimus", -2, authored=0), order("prednisone", 3))
+    assert (result.planned, result.running) == (frozenset({"tacrolimus"}), frozenset({"prednisone"}))
+
+
+def test_the_order_of_the_facts_changes_nothing(guideline: Guideline) -> None:
+    facts = [
+        order("prednisone", 60, 40),
+        order("methylprednisolone", 41, 39, status="completed"),
+        order("prednisolone", 20),
+        order("tacrolimus", 50, status="stopped"),
+        given("cyclophosphamide", 20),
+    ]
+    answers = {repr(treat(guideline, *shuffled)) for shuffled in permutations(facts)}
+    assert len(answers) == 1
+
+
+def test_course_types_are_importable_from_therapy() -> None:
+    assert Course.__module__ == "cds_cards.courses"

@@ -1,0 +1,144 @@
+"""Data gaps: what decides and is not known, by the contract's ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cds_cards.criteria import Verdict
+from cds_cards.disease import Population
+from cds_cards.gaps import GAP_IDS, DataGap, gaps
+from cds_cards.record import Answer, PatientRecord
+from tests.unit.build import rec, unread
+from tests.unit.build_assessment import (
+    Screens,
+    antibody,
+    assess_as,
+    failure,
+    knowledge,
+    level,
+    lungs,
+    response,
+    risk,
+    size,
+    treatment,
+)
+
+ADULT = Population("in", "adult", (52, 52))
+
+
+def found(record: PatientRecord | None = None, **changes: Any) -> dict[str, str]:
+    assessment = assess_as(**changes)
+    result = gaps(
+        record or rec(),
+        assessment.population,
+        assessment.anti_mda5,
+        assessment.lung_disease,
+        assessment.risk,
+        assessment.therapy,
+        assessment.refractoriness,
+        assessment.respiratory_failure,
+        assessment.safety,
+        assessment.levels,
+        assessment.body_size,
+        knowledge(),
+    )
+    assert all(isinstance(gap, DataGap) and gap.why for gap in result)
+    ids = [gap.id for gap in result]
+    assert ids == sorted(set(ids), key=GAP_IDS.index)
+    return {gap.id: gap.why for gap in result}
+
+
+def test_nothing_is_missing() -> None:
+    assert found() == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"anti_mda5": antibody("unknown")}, {"anti-mda5"}),
+        ({"anti_mda5": antibody("negative")}, set()),
+        ({"lung_disease": lungs("unknown")}, {"lung-disease"}),
+        ({"lung_disease": lungs("ild", unsettled=True)}, {"lung-disease"}),
+        ({"lung_disease": lungs("ild")}, set()),
+        ({"risk": risk("indeterminate", ("ferritin-over-1000", "ferritin-over-500"))}, {"ferritin"}),
+        ({"risk": risk("high", ("ferritin-over-1000",))}, {"ferritin"}),
+        ({"risk": risk("indeterminate", ("crp-over-1", "age-over-60"))}, {"crp", "age"}),
+        ({"population": Population("in", "age not known", None)}, {"age"}),
+        ({"therapy": treatment(stage="unknown", complete=False)}, {"medications"}),
+        ({"therapy": treatment("prednisone", "tacrolimus", complete=False)}, {"medications"}),
+        ({"therapy": treatment("prednisone", "tacrolimus", day=None)}, {"combination-start"}),
+        ({"respiratory_failure": failure("unknown")}, {"respiratory-failure"}),
+        ({"found": Screens(egfr_unknown=True)}, {"egfr"}),
+        ({"body_size": size(known=False)}, {"weight", "height"}),
+        ({"levels": (level("tacrolimus", "met"),)}, {"calcineurin-level"}),
+        ({"levels": (level("tacrolimus", "unknown"),)}, {"calcineurin-level"}),
+        ({"levels": (level("tacrolimus", "not-met"),)}, set()),
+    ],
+)
+def test_what_is_not_known(changes: dict[str, Any], expected: set[str]) -> None:
+    assert set(found(**changes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        (6, set()),
+        (7, {"a-a-gradient", "imaging", "ferritin"}),
+        (90, {"a-a-gradient", "imaging", "ferritin"}),
+        (91, set()),
+    ],
+)
+def test_unknown_criteria_in_the_days_in_which_they_decide(day: int, expected: set[str]) -> None:
+    changes = {
+        "therapy": treatment("prednisone", "tacrolimus", day=day),
+        "refractoriness": response("possible", "muuun"),
+    }
+    assert set(found(**changes)) == expected
+
+
+@pytest.mark.parametrize("answer", ["partial", "missing"])
+@pytest.mark.parametrize("key", ["allergies", "procedures", "referrals"])
+def test_an_optional_search_without_a_full_answer(key: str, answer: Answer) -> None:
+    why = found(rec(**{key: answer}))
+    assert set(why) == {key}
+    assert key in why[key]
+
+
+@pytest.mark.parametrize(
+    ("key", "gap"),
+    [("observations", "observations"), ("conditions", "lung-disease"), ("medications", "medications")],
+)
+def test_pages_that_were_not_fetched_are_named(key: str, gap: str) -> None:
+    why = found(rec(**{key: "partial"}))
+    assert set(why) == {gap}
+    assert f"`{key}`" in why[gap]
+
+
+def test_missing_administrations_make_nothing_unknown() -> None:
+    assert found(rec(administrations="missing")) == {}
+    assert set(found(rec(administrations="partial"))) == {"medications"}
+
+
+def test_what_could_not_be_read_is_named() -> None:
+    assert "AllergyIntolerance/x" in found(rec(unread("allergies", id="AllergyIntolerance/x")))["allergies"]
+    assert found(rec(unread("observations", "kl-6"))) == {}
+    assert set(found(rec(unread("observations")))) == {"observations"}
+
+
+def test_none_outside_the_population() -> None:
+    assert found(rec(allergies="missing"), population=Population("out", "deceased", (60, 60))) == {}
+
+
+def test_one_gap_for_two_reasons() -> None:
+    therapy = treatment("prednisone", "tacrolimus")
+    why = found(
+        therapy=therapy,
+        risk=risk("indeterminate", ("ferritin-over-500",)),
+        refractoriness=response("possible", "mnnun"),
+    )
+    assert set(why) == {"ferritin"}
+    assert "over 500" in why["ferritin"]
+    assert "ferritin from" in why["ferritin"]
+    assert Verdict.UNKNOWN in {criterion.verdict for criterion in response("possible", "mnnun").criteria}

@@ -1,0 +1,423 @@
+"""Stage, starts, phase: each row of the contract's table, at its limits, with what is not known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cds_cards.gas import Gases
+from cds_cards.guideline import Guideline
+from cds_cards.hypoxaemia import HypoxaemiaEvent
+from cds_cards.knowledge import load_guideline
+from cds_cards.record import Dose
+from cds_cards.therapy import Therapy, therapy
+from cds_cards.timeline import When
+from tests.unit.build import AS_OF, Date, Fact, at, draft, dx, given, order, proc, rec, res, unread
+
+
+@pytest.fixture(scope="module")
+def guideline() -> Guideline:
+    return load_guideline()
+
+
+def gases(*hypoxaemia: When) -> Gases:
+    return Gases((), (), (), tuple(HypoxaemiaEvent(when, "SpO2 85 %", ("Observation/s",)) for when in hypoxaemia))
+
+
+def treat(guideline: Guideline, *facts: Fact, **answers: Any) -> Therapy:
+    return therapy(rec(*facts, **answers), gases(), guideline, AS_OF)
+
+
+def both(days: Date = 30, cni: str = "tacrolimus") -> tuple[Fact, Fact]:
+    """A combination that is complete since so many days."""
+    return order("prednisone", days), order(cni, days)
+
+
+P, T = order("prednisone", 30), order("tacrolimus", 30)
+
+
+@pytest.mark.parametrize(
+    ("facts", "stage"),
+    [
+        ([], "untreated"),
+        ([order("immunoglobulin", 3)], "untreated"),
+        ([order("pirfenidone", 3)], "untreated"),
+        ([order("tacrolimus", 40, 5)], "untreated"),
+        ([P], "glucocorticoid-only"),
+        ([order("dexamethasone", 3), order("immunoglobulin", 3)], "glucocorticoid-only"),
+        ([P, order("pirfenidone", 3)], "glucocorticoid-only"),
+        ([T], "incomplete"),
+        ([order("mycophenolate-mofetil", 3)], "incomplete"),
+        ([order("azathioprine", 3)], "incomplete"),
+        *(
+            ([P, order(agent, 3)], "incomplete")
+            for agent in (
+                *("rituximab", "basiliximab", "tofacitinib", "baricitinib", "azathioprine"),
+                *("methotrexate", "leflunomide", "infliximab", "adalimumab"),
+            )
+        ),
+        *(
+            ([order(glucocorticoid, 30), order(agent, 30)], "combination")
+            for glucocorticoid, agent in (
+                ("prednisone", "tacrolimus"),
+                ("prednisolone", "cyclosporine"),
+                ("methylprednisolone", "cyclophosphamide"),
+                ("hydrocortisone", "mycophenolate-mofetil"),
+                ("deflazacort", "mycophenolic-acid"),
+            )
+        ),
+        ([P, T, order("azathioprine", 3)], "combination"),
+        ([P, T, order("baricitinib", 3)], "combination"),
+        ([P, T, order("rituximab", 30)], "combination"),
+        ([P, T, order("cyclophosphamide", 24)], "combination"),  # day 6
+        ([P, T, order("cyclophosphamide", 23)], "escalated"),  # day 7
+        ([P, T, order("mycophenolate-mofetil", 22)], "escalated"),
+        ([P, T, order("rituximab", 10)], "escalated"),
+        ([P, T, given("rituximab", 10)], "escalated"),
+        ([P, T, given("cyclophosphamide", 30), given("cyclophosphamide", 3)], "combination"),  # a further pulse
+        ([P, T, order("basiliximab", 25)], "escalated"),
+        ([*both(100), order("tofacitinib", 300)], "escalated"),
+        ([*both(100), order("basiliximab", 29)], "combination"),  # no longer runs
+        ([P, T, order("cyclosporine", 3)], "combination"),  # a CNI is no rec-4 agent
+        ([P, order("tacrolimus", 30, 11), order("mycophenolate-mofetil", 11)], "escalated"),  # switched
+    ],
+)
+def test_stage(guideline: Guideline, facts: list[Fact], stage: str) -> None:
+    result = treat(guideline, *facts)
+    assert (result.stage, result.running_stage) == (stage, stage)
+    assert result.complete
+
+
+@pytest.mark.parametrize(
+    ("facts", "stage", "given_"),
+    [
+        ([proc("pmx-hemoperfusion", start=30)], "rescue", {"pmx-hemoperfusion"}),
+        ([proc("pmx-hemoperfusion", start=31)], "combination", set()),
+        ([proc("plasmapheresis", start=1)], "rescue", {"plasmapheresis"}),
+        ([proc("plasmapheresis", start=40, end=29)], "rescue", {"plasmapheresis"}),
+        ([proc("plasmapheresis", start=40, status="in-progress")], "rescue", {"plasmapheresis"}),
+        ([proc("plasmapheresis", start=3, status="not-done")], "combination", set()),
+        ([proc("plasmapheresis", start=3, status="entered-in-error")], "combination", set()),
+        ([proc("plasmapheresis", start=3, status="preparation")], "combination", set()),
+        ([proc("plasmapheresis", start=None)], "combination", set()),
+        ([proc("plasmapheresis", start="2026-01")], "combination", {"plasmapheresis"}),  # before or after: not settled
+        ([order("immunoglobulin", 24)], "combination", {"immunoglobulin"}),  # day 6: adjuvant
+        ([order("immunoglobulin", 23)], "rescue", {"immunoglobulin"}),
+        ([given("immunoglobulin", 22)], "rescue", {"immunoglobulin"}),
+        ([given("immunoglobulin", 28), given("immunoglobulin", 2)], "combination", {"immunoglobulin"}),
+        ([given("immunoglobulin", 60), given("immunoglobulin", 2)], "rescue", {"immunoglobulin"}),
+        ([given("immunoglobulin", 60)], "combination", set()),
+        ([order("immunoglobulin", 20, status="completed")], "rescue", {"immunoglobulin"}),
+        ([order("immunoglobulin", 20, status="cancelled")], "combination", set()),
+        ([order("immunoglobulin", "2026-02")], "combination", {"immunoglobulin"}),  # day 0 to 27: not settled
+        ([given("rituximab", 3), proc("pmx-hemoperfusion", start=1)], "rescue", {"pmx-hemoperfusion"}),  # outranks
+    ],
+)
+def test_rescue(guideline: Guideline, facts: list[Fact], stage: str, given_: set[str]) -> None:
+    result = treat(guideline, P, T, *facts)
+    assert (result.stage, result.rescue_given) == (stage, given_)
+
+
+def test_rescue_needs_a_combination(guideline: Guideline) -> None:
+    result = treat(guideline, P, proc("pmx-hemoperfusion", start=3), order("immunoglobulin", 3))
+    assert (result.stage, result.rescue_given) == ("glucocorticoid-only", {"immunoglobulin"})
+
+
+@pytest.mark.parametrize(
+    ("facts", "answer", "stage"),
+    [
+        ([], "complete", "unknown"),
+        ([P], "complete", "unknown"),
+        ([T], "complete", "unknown"),
+        ([P, T], "complete", "combination"),
+        ([P, T, order("rituximab", 3)], "complete", "escalated"),
+    ],
+)
+def test_an_unreadable_order_is_never_no_therapy(
+    guideline: Guideline, facts: list[Fact], answer: str, stage: str
+) -> None:
+    broken = unread("medications", id="x", why="its drug could not be read")
+    result = treat(guideline, *facts, broken)
+    assert (result.stage, result.complete) == (stage, False)
+    assert result.unread == ("MedicationRequest/x (its drug could not be read)",)
+    for missing in ("partial", "missing"):
+        result = treat(guideline, *facts, medications=missing)
+        assert (result.stage, result.complete) == (stage, False)
+        assert len(result.unread) == 1
+
+
+def test_what_is_unreadable_elsewhere_does_not_matter(guideline: Guideline) -> None:
+    result = treat(guideline, P, unread("administrations"), unread("observations"), administrations="missing")
+    assert (result.stage, result.complete) == ("glucocorticoid-only", True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "since", "assessed"),
+    [
+        ([order("prednisone", 40), order("tacrolimus", 20)], 20, 20),
+        ([order("prednisone", 10), order("tacrolimus", 20)], 10, 10),
+        ([*both(40), order("rituximab", 10)], 40, 10),
+        ([*both(40), given("rituximab", 20), given("rituximab", 6)], 40, 20),  # further pulses of the same drug
+        ([*both(40), order("tofacitinib", 5)], 40, 5),
+        ([*both(40), order("basiliximab", 60)], 40, 40),  # no longer runs
+        ([*both(40), order("mycophenolate-mofetil", 30, 20)], 40, 40),  # no longer runs
+        ([*both(40), order("prednisolone", 5), order("immunoglobulin", 5)], 40, 40),
+        ([*both(40), order("azathioprine", 5), order("infliximab", 5), order("pirfenidone", 5)], 40, 40),
+        ([*both(40), order("baricitinib", 5)], 40, 40),
+        ([order("prednisone", 40), order("tacrolimus", 40, 10), order("cyclosporine", 10)], 40, 10),  # switched
+        ([order("prednisone", 40), order("tacrolimus", 40, 10), order("tacrolimus", 9)], 40, 40),  # re-ordered
+        ([order("prednisone", 40, 20), order("prednisolone", 19), order("tacrolimus", 40)], 40, 40),
+        ([order("prednisone", 40), order("mycophenolate-mofetil", 40, 9), order("mycophenolic-acid", 9)], 40, 40),
+        ([order("prednisone", 60, 45), order("prednisone", 14), order("tacrolimus", 60)], 14, 14),  # 31 days without
+        ([order("prednisone", 300), order("tacrolimus", 300, 100), order("tacrolimus", 20)], 20, 20),
+    ],
+)
+def test_since_when(guideline: Guideline, facts: list[Fact], since: int, assessed: int) -> None:
+    result = treat(guideline, *facts)
+    assert result.combination_since is not None
+    assert result.assessed_since is not None
+    assert (result.combination_since.text, result.assessed_since.text) == (at(since).text, at(assessed).text)
+    assert result.days_on_combination == (since, since)
+    assert result.days_assessed == (assessed, assessed)
+    assert not result.start_unknown
+
+
+def test_days_are_calendar_days(guideline: Guideline) -> None:
+    """Ordered at 23:59 yesterday: day 1 at ten in the morning."""
+    result = treat(guideline, order("prednisone", "2026-02-28T23:59:00Z"), order("tacrolimus", 40))
+    assert result.days_on_combination == (1, 1)
+    assert result.combination_since is not None
+    assert result.combination_since.text == "2026-02-28"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param([order("prednisone", None), order("tacrolimus", 20)], id="glucocorticoid undated"),
+        pytest.param([order("prednisone", 20), order("tacrolimus", None)], id="cni undated"),
+        pytest.param([order("prednisone", None), order("cyclophosphamide", None)], id="both undated, a pulse"),
+    ],
+)
+def test_a_start_without_a_date_is_not_known(guideline: Guideline, facts: list[Fact]) -> None:
+    result = treat(guideline, *facts)
+    assert (result.stage, result.start_unknown, result.complete) == ("combination", True, True)
+    assert result.combination_since is None
+    assert result.days_assessed is None
+    assert result.phase == "induction"
+    assert "not known" in result.phase_why
+
+
+def test_an_undated_last_step_leaves_only_its_own_start_open(guideline: Guideline) -> None:
+    result = treat(guideline, *both(100), order("mycophenolate-mofetil", None))
+    assert (result.days_on_combination, result.assessed_since, result.start_unknown) == ((100, 100), None, True)
+    assert (result.stage, result.phase) == ("combination", "induction")
+
+
+def test_an_undated_renewal_beside_a_dated_order_is_no_riddle(guideline: Guideline) -> None:
+    result = treat(guideline, *both(20), order("prednisone", None))
+    assert (result.days_on_combination, result.start_unknown) == ((20, 20), False)
+
+
+def test_partial_dates_stay_intervals(guideline: Guideline) -> None:
+    result = treat(guideline, order("prednisone", 60), order("tacrolimus", "2026-02"))
+    assert result.combination_since is not None
+    assert (result.combination_since.text, result.days_on_combination) == ("2026-02", (1, 28))
+    assert (result.stage, result.complete, result.start_unknown) == ("combination", True, False)
+
+
+def test_this_months_order_was_written_before_now(guideline: Guideline) -> None:
+    """authoredOn cannot lie ahead; the bounds of the dosage can."""
+    written = order("tacrolimus", "2026-03")
+    assert treat(guideline, P, written).stage == "combination"
+    planned = order("tacrolimus", "2026-03", authored="2026-02-27")
+    result = treat(guideline, P, planned)
+    assert (result.stage, result.complete, result.phase) == ("unknown", False, "induction")
+    assert result.unread == ("tacrolimus: the dates leave open whether it runs",)
+    assert "tacrolimus" in result.running  # what may run is not suggested again
+
+
+def test_an_end_that_straddles_today_leaves_the_stage_open(guideline: Guideline) -> None:
+    ending = order("tacrolimus", 60, "2026")
+    assert treat(guideline, P, ending).stage == "unknown"
+    beside = treat(guideline, P, ending, order("mycophenolate-mofetil", 60))
+    assert (beside.stage, beside.complete) == ("combination", False)
+    alone = treat(guideline, order("prednisone", 60, "2026"))
+    assert (alone.stage, alone.complete) == ("untreated", False)  # either way no combination
+    assert treat(guideline, P, order("tacrolimus", 60, "2026-03")).complete  # today at the earliest: it runs
+
+
+def test_an_end_before_its_start_is_not_repaired(guideline: Guideline) -> None:
+    result = treat(guideline, P, order("tacrolimus", 20, 40))
+    assert (result.stage, result.complete) == ("unknown", False)
+
+
+OLD = "2025-11-30"  # 91 days before
+
+
+@pytest.mark.parametrize(
+    ("facts", "phase"),
+    [
+        pytest.param([], "induction", id="none on record"),
+        pytest.param([order("prednisone", 500)], "induction", id="glucocorticoid alone is none"),
+        pytest.param([*both(90)], "induction", id="day 90"),
+        pytest.param([*both(91)], "maintenance", id="day 91"),
+        pytest.param([*both(500), order("rituximab", 90)], "induction", id="escalated on day 90"),
+        pytest.param([*both(500), order("rituximab", 91)], "maintenance", id="escalated on day 91"),
+        pytest.param([*both(500), order("prednisolone", 3)], "maintenance", id="another glucocorticoid"),
+        pytest.param([order("prednisone", 500), order("tacrolimus", 90, 50)], "induction", id="past, 90 days"),
+        pytest.param([order("prednisone", 500), order("tacrolimus", 91, 50)], "maintenance", id="past, 91 days"),
+        pytest.param([order("tacrolimus", 91, 50), order("azathioprine", 20)], "induction", id="a past CNI alone"),
+        pytest.param(
+            [order("prednisone", 500), order("tacrolimus", 400, 300), order("tacrolimus", 80, 40)],
+            "induction",
+            id="the last past one counts",
+        ),
+        pytest.param([order("prednisone", 500), order("tacrolimus", "2025-11", 50)], "maintenance", id="month, older"),
+        pytest.param([order("prednisone", 500), order("tacrolimus", "2025-12", 50)], "induction", id="month, younger"),
+        pytest.param([order("prednisone", 500), order("tacrolimus", "2025", 50)], "induction", id="year, straddles"),
+        pytest.param(
+            [order("prednisone", 500), order("tacrolimus", None, status="completed")], "induction", id="past, undated"
+        ),
+        pytest.param([order("prednisone", 500), unread("medications")], "induction", id="an unread order"),
+        pytest.param(
+            [order("prednisone", 500), order("tacrolimus", 400, 300), unread("medications")],
+            "induction",
+            id="an unread order after a past combination",
+        ),
+        pytest.param([*both(500), unread("medications")], "maintenance", id="an unread order beside a combination"),
+    ],
+)
+def test_phase_by_the_combination(guideline: Guideline, facts: list[Fact], phase: str) -> None:
+    result = treat(guideline, *facts)
+    assert result.phase == phase
+    assert result.phase_why
+
+
+@pytest.mark.parametrize(
+    ("disease", "phase"),
+    [
+        (dx("ild", onset="2026-01-30T10:00:00Z", clinical="relapse"), "induction"),  # 30 days to the minute
+        (dx("ild", onset="2026-01-30T09:59:00Z", clinical="relapse"), "maintenance"),
+        (dx("ild", "rpild", onset=5, clinical="recurrence"), "induction"),
+        (dx("ild", onset=400, recorded=5, clinical="recurrence"), "induction"),
+        (dx("ild", onset=400, clinical="relapse"), "maintenance"),
+        (dx("ild", onset="2026-01", clinical="relapse"), "induction"),  # straddles
+        (dx("ild", onset=None, clinical="relapse"), "induction"),  # undated
+        (dx("ild", onset=5, clinical="active"), "maintenance"),
+        (dx("ild", onset=5, clinical="remission"), "maintenance"),
+        (dx("dermatomyositis", onset=5, clinical="relapse"), "maintenance"),
+        (dx("ild", onset=5, clinical="relapse", verification="refuted"), "maintenance"),
+    ],
+)
+def test_phase_by_a_relapse(guideline: Guideline, disease: Fact, phase: str) -> None:
+    assert treat(guideline, *both(91), disease).phase == phase
+
+
+@pytest.mark.parametrize(
+    ("when", "phase"),
+    [
+        ("2026-01-30T10:00:00Z", "induction"),
+        ("2026-01-30T09:59:00Z", "maintenance"),
+        ("2026-01", "induction"),
+        ("2025-12", "maintenance"),
+    ],
+)
+def test_phase_by_hypoxaemia(guideline: Guideline, when: str, phase: str) -> None:
+    result = therapy(rec(*both(OLD)), gases(at(when)), guideline, AS_OF)
+    assert result.phase == phase
+    assert ("SpO2 85 %" in result.phase_why) is (phase == "induction")
+
+
+def test_drafts_count_for_the_stage_alone(guideline: Guideline) -> None:
+    result = treat(guideline, P, draft("tacrolimus"), draft("cyclophosphamide", selected=False))
+    assert (result.stage, result.running_stage) == ("combination", "glucocorticoid-only")
+    assert result.combination_since is None
+    assert result.running == {"prednisone"}
+    assert result.drafted == {"tacrolimus", "cyclophosphamide"}
+    assert "no combination" in result.phase_why
+
+
+@pytest.mark.parametrize(
+    ("drafts", "stage"),
+    [
+        ([draft("rituximab")], "escalated"),
+        ([draft("immunoglobulin")], "rescue"),
+        ([draft("rituximab", -5)], "escalated"),
+        ([draft("rituximab", intent="proposal")], "escalated"),
+        ([draft("rituximab", status="cancelled")], "combination"),
+        ([draft("rituximab", prohibited=True)], "combination"),
+        ([draft("tacrolimus", id="t")], "combination"),
+        ([draft("tacrolimus", id="t", status="stopped")], "glucocorticoid-only"),
+        ([draft("tacrolimus", id="t", status="stopped"), draft("cyclosporine", id="new")], "combination"),
+        ([draft("cyclosporine", id="t")], "combination"),
+        ([draft("azathioprine", id="t")], "incomplete"),
+    ],
+)
+def test_drafts_as_if_signed(guideline: Guideline, drafts: list[Fact], stage: str) -> None:
+    result = treat(guideline, P, order("tacrolimus", 30, id="t"), *drafts)
+    assert (result.stage, result.running_stage) == (stage, "combination")
+    assert result.days_assessed == (30, 30)
+
+
+def test_a_draft_with_the_id_of_a_running_order_replaces_it(guideline: Guideline) -> None:
+    running = order("tacrolimus", 30, id="t"), order("mycophenolate-mofetil", 10)
+    other_dose = treat(guideline, P, *running, draft("tacrolimus", id="t"))
+    assert other_dose.stage == "escalated"  # the start of the combination stays
+    assert ("tacrolimus" in other_dose.running, "tacrolimus" in other_dose.drafted) == (False, True)
+    assert [course.status for course in other_dose.courses if course.agent == "tacrolimus"] == ["draft"]
+    stopped = treat(guideline, P, *running, draft("tacrolimus", id="t", status="stopped"))
+    assert "tacrolimus" not in stopped.running | stopped.drafted
+
+
+def test_triple_is_of_the_running_orders(guideline: Guideline) -> None:
+    assert treat(guideline, P, T, order("cyclophosphamide", 20)).triple
+    assert not treat(guideline, P, T, order("cyclophosphamide", 43)).triple
+    assert not treat(guideline, P, T, draft("cyclophosphamide")).triple
+    assert not treat(guideline, P, order("mycophenolate-mofetil", 20), order("cyclophosphamide", 20)).triple
+
+
+WEIGHT = res("weight", 60, 5)
+
+
+@pytest.mark.parametrize(
+    ("facts", "named"),
+    [
+        ([order("prednisone", 10, dose=Dose(per_day=29.9)), WEIGHT], True),
+        ([order("prednisone", 10, dose=Dose(per_day=30)), WEIGHT], False),  # 0.5 mg/kg/day
+        ([order("methylprednisolone", 10, dose=Dose(per_day=24)), WEIGHT], False),  # 30 mg prednisone
+        ([order("prednisone", 10, dose=Dose(per_day=0.4, basis="per-kg")), WEIGHT], True),
+        ([order("prednisone", 10, dose=Dose(per_day=15)), WEIGHT], True),
+        (
+            [order("prednisone", 10, dose=Dose(per_day=15)), order("prednisolone", 9, dose=Dose(per_day=15)), WEIGHT],
+            False,
+        ),
+        ([order("prednisone", 10, dose=Dose(per_day=15))], False),  # weight not known
+        ([order("prednisone", 10, dose=Dose(per_day=15)), res("weight", 60, 91)], False),
+        ([order("prednisone", 10), WEIGHT], False),  # dose not known
+        (
+            [
+                order("prednisone", 10, dose=Dose(per_day=15)),
+                order("methylprednisolone", 10, 8, dose=Dose(per_day=500)),
+                WEIGHT,
+            ],
+            False,
+        ),
+        ([order("prednisone", 10, dose=Dose(per_day=15)), given("methylprednisolone", 9), WEIGHT], False),
+        (
+            [order("prednisone", 40, 15, dose=Dose(per_day=60)), order("prednisone", 14, dose=Dose(per_day=5)), WEIGHT],
+            True,
+        ),  # the taper before the combination does not count
+    ],
+)
+def test_a_low_starting_dose_is_named(guideline: Guideline, facts: list[Fact], named: bool) -> None:
+    sentence = treat(guideline, order("tacrolimus", 10), *facts).low_glucocorticoid
+    assert bool(sentence) is named
+    assert not named or ("mg/kg/day" in sentence and "60 kg" in sentence)
+
+
+@pytest.mark.parametrize(("from_start", "named"), [(14, False), (15, True)])
+def test_only_the_first_days_count(guideline: Guideline, from_start: int, named: bool) -> None:
+    low = order("prednisone", 30, dose=Dose(per_day=10))
+    more = order("prednisolone", 30 - from_start, dose=Dose(per_day=60))
+    assert bool(treat(guideline, T, low, more, WEIGHT).low_glucocorticoid) is named
