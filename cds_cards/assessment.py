@@ -27,6 +27,7 @@ from cds_cards.gaps import DataGap, gaps
 from cds_cards.gas import Gases, gases, hypoxaemic
 from cds_cards.guideline import Guideline
 from cds_cards.levels import CniLevel, levels
+from cds_cards.orders.entry import NO_DRAFTS, OrderEntry, order_entry
 from cds_cards.record import PatientRecord, Result
 from cds_cards.refractoriness import RefractorinessAssessment, refractoriness
 from cds_cards.risk import RiskClassification, Trend, ferritin_trend, newest_kl6, relapse_signs, risk
@@ -50,7 +51,7 @@ class Assessment:
 
     `hypoxaemic`: hypoxaemia for rec-5; `dermatomyositis`: DM or CADM on record; `antibody_pending`: the test is ordered or pending;
     `imaging_recent`: HRCT or lung function within the policy's days. `ferritin`, `crp`, `kl6` trends for the risk card; `sources` maps every
-    key to how it was answered.
+    key to how it was answered. `entry`: the drafted orders.
     """
 
     as_of: datetime
@@ -79,6 +80,7 @@ class Assessment:
     gaps: tuple[DataGap, ...]
     ignored: tuple[Ignored, ...]
     answers: Mapping[str, str]
+    entry: OrderEntry = NO_DRAFTS
 
     @property
     def in_scope(self) -> bool:
@@ -109,6 +111,7 @@ def assess(record: PatientRecord, guideline: Guideline, as_of: datetime) -> Asse
     monitored = levels(record, treatment, guideline, as_of)
     size = body_size(record, people, guideline, as_of)
     referral = transplant(record, guideline, as_of)
+    entry = order_entry(record, treatment, size, guideline)
     low_oxygen, low_oxygen_why = hypoxaemic(breath, record, policy, as_of)
     return Assessment(
         as_of=as_of,
@@ -149,9 +152,11 @@ def assess(record: PatientRecord, guideline: Guideline, as_of: datetime) -> Asse
             monitored,
             size,
             guideline,
+            entry,
         ),
         ignored=tuple(sorted({Ignored(item.source, item.why) for item in (*record.unread, *record.set_aside)}, key=_named)),
         answers=dict(record.answers),
+        entry=entry,
     )
 
 

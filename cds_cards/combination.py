@@ -10,11 +10,11 @@ from cds_cards.courses import (
     CNI,
     GLUCOCORTICOID,
     Clock,
+    Families,
     Run,
-    lineage,
+    families,
     ordered_runs,
     stretches,
-    substance,
 )
 from cds_cards.guideline import Guideline
 from cds_cards.pulses import pulse_runs
@@ -71,21 +71,28 @@ def read(
     clocks: tuple[Clock, Clock],
 ) -> Readings:
     """Read orders (therapy only) and doses given by both clocks: (widest, narrowest)."""
-    widest, narrowest = (_read(orders, administrations, guideline, clock) for clock in clocks)
+    kin = families(guideline)
+    widest, narrowest = (_read(orders, administrations, guideline, kin, clock) for clock in clocks)
     return Readings(widest, narrowest)
 
 
 def _read(
-    orders: Sequence[MedicationOrder], administrations: Sequence[Administration], guideline: Guideline, clock: Clock
+    orders: Sequence[MedicationOrder],
+    administrations: Sequence[Administration],
+    guideline: Guideline,
+    kin: Families,
+    clock: Clock,
 ) -> Reading:
-    daily = tuple(ordered_runs(orders, guideline, clock))
+    daily = tuple(ordered_runs(orders, guideline, kin, clock))
     runs = (*daily, *pulse_runs(orders, administrations, daily, guideline, clock))
-    glucocorticoid = [span for name, span in _spans(runs, guideline) if name == GLUCOCORTICOID]
-    completing = [span for name, span in _spans(runs, guideline) if name != GLUCOCORTICOID]
+    spans = list(_spans(runs, guideline, kin))
+    glucocorticoid = [span for name, span in spans if name == GLUCOCORTICOID]
+    completing = [span for name, span in spans if name != GLUCOCORTICOID]
+    completing_days = _unbroken(completing)
     both = [
         (max(one[0], other[0]), one[2] and other[2])
         for one in glucocorticoid
-        for other in _unbroken(completing)
+        for other in completing_days
         if max(one[0], other[0]) <= min(one[1], other[1])
     ]
     return Reading(
@@ -93,7 +100,7 @@ def _read(
         running=frozenset(run.agent for run in runs if run.running),
         since=max((first for first, running in both if running), default=None),
         past=max((first for first, running in both if not running), default=None),
-        steps=_steps(runs, guideline),
+        steps=_steps(runs, kin),
     )
 
 
@@ -101,11 +108,11 @@ Span = tuple[date, date, bool]
 """First and last day, and whether it runs."""
 
 
-def _spans(runs: Sequence[Run], guideline: Guideline) -> Iterator[tuple[str, Span]]:
+def _spans(runs: Sequence[Run], guideline: Guideline, kin: Families) -> Iterator[tuple[str, Span]]:
     """The unbroken courses of glucocorticoids and of completing agents; within a lineage one drug replaces another."""
     by_lineage: dict[str, list[Run]] = {}
     for run in runs:
-        name = lineage(run.agent, guideline)
+        name = kin.lineage[run.agent]
         if name == GLUCOCORTICOID or COMPLETING in guideline.agents[run.agent].roles:
             by_lineage.setdefault(name, []).append(run)
     for name, group in by_lineage.items():
@@ -125,10 +132,10 @@ def _unbroken(spans: Iterable[Span]) -> list[Span]:
     return joined
 
 
-def _steps(runs: Sequence[Run], guideline: Guideline) -> Mapping[str, date]:
+def _steps(runs: Sequence[Run], kin: Families) -> Mapping[str, date]:
     by_substance: dict[str, list[Run]] = {}
     for run in runs:
-        by_substance.setdefault(substance(run.agent, guideline), []).append(run)
+        by_substance.setdefault(kin.substance[run.agent], []).append(run)
     return {
         run.agent: stretch.first
         for group in by_substance.values()

@@ -7,7 +7,8 @@ say is sure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
@@ -32,6 +33,7 @@ class Course:
     """An unbroken course of one agent, renewals joined. `since` None: start not known.
 
     `end` None: running with no end stated. `by_text`: an order was recognised by its words alone (low confidence).
+    `in_force`: those of `evidence` that are active orders, which stopping the course means to stop.
     """
 
     agent: str
@@ -41,21 +43,28 @@ class Course:
     status: Literal["active", "draft", "past"]
     evidence: tuple[str, ...]
     by_text: bool = False
+    in_force: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """`as_of`, its calendar day in the site's zone, and the reading of partial dates."""
+    """`as_of`, `today` (its calendar day in the site's zone), and the reading of partial dates.
+
+    What begins after `latest` has not begun: `as_of` with the clock skew that is granted.
+    """
 
     as_of: datetime
+    latest: datetime
+    today: date
     policy: Policy
     zone: ZoneInfo
     widest: bool
 
-    @property
-    def today(self) -> date:
-        """The day of `as_of`."""
-        return self.as_of.astimezone(self.zone).date()
+    @classmethod
+    def at(cls, as_of: datetime, policy: Policy, widest: bool) -> Clock:
+        """The clock of `as_of` (zone-aware)."""
+        zone = ZoneInfo(policy.zone)
+        return cls(as_of, as_of + policy.skew, as_of.astimezone(zone).date(), policy, zone, widest)
 
     def early(self, when: When) -> date:
         """The day of the earlier bound."""
@@ -67,8 +76,10 @@ class Clock:
 
     def begin(self, when: When) -> date | None:
         """The first day by this reading; None when it has not begun at `as_of` (a clock skew is granted)."""
+        if when.start > self.latest:
+            return None
         first = self.early(when) if self.widest else self.late(when)
-        if when.start > self.as_of + self.policy.skew or first > max(self.today, self.early(when)):
+        if first > max(self.today, self.early(when)):
             return None
         return min(first, self.today)
 
@@ -86,6 +97,7 @@ class Run:
     start: When | None
     end: When | None = None
     by_text: bool = False
+    in_force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,26 +120,37 @@ def is_pulse(order: MedicationOrder, guideline: Guideline) -> bool:
     return PULSE in guideline.agents[order.agent].roles and order.dose.daily is not True
 
 
-def substance(agent: str, guideline: Guideline) -> str:
-    """One name for agents that are the same substance (both mycophenolates)."""
-    return min(same_substance(guideline.agents[agent], guideline))
+@dataclass(frozen=True, slots=True)
+class Families:
+    """Which agents stand for each other, by agent id.
+
+    `substance`: one name for agents that are the same drug (both mycophenolates). `lineage`: within it one drug may
+    replace another: the class of CNI and glucocorticoids, else the substance.
+    """
+
+    substance: Mapping[str, str]
+    lineage: Mapping[str, str]
 
 
-def lineage(agent: str, guideline: Guideline) -> str:
-    """Within it one drug may replace another: the class of CNI and glucocorticoids, else the substance."""
-    agent_class = guideline.agents[agent].agent_class
-    return agent_class if agent_class in (GLUCOCORTICOID, CNI) else substance(agent, guideline)
+def families(guideline: Guideline) -> Families:
+    """Of all agents of the guideline."""
+    substance = {agent.id: min(same_substance(agent, guideline)) for agent in guideline.agents.values()}
+    of_class = {
+        agent.id: agent.agent_class for agent in guideline.agents.values() if agent.agent_class in (GLUCOCORTICOID, CNI)
+    }
+    return Families(substance, {**substance, **of_class})
 
 
-def ordered_runs(orders: Sequence[MedicationOrder], guideline: Guideline, clock: Clock) -> Iterator[Run]:
+def ordered_runs(orders: Sequence[MedicationOrder], guideline: Guideline, kin: Families, clock: Clock) -> Iterator[Run]:
     """The runs of all orders but pulses. `orders` are therapy; one that has not begun yields nothing."""
-    starts: dict[str, set[date]] = {}
+    found: dict[str, set[date]] = {}
     for order in orders:
         if (first := begun(order, clock)) is not None:
-            starts.setdefault(lineage(order.agent, guideline), set()).add(first)
+            found.setdefault(kin.lineage[order.agent], set()).add(first)
+    starts = {name: sorted(days) for name, days in found.items()}
     for order in orders:
         if not is_pulse(order, guideline):
-            run = _run(order, starts.get(lineage(order.agent, guideline), set()), clock)
+            run = _run(order, starts.get(kin.lineage[order.agent], []), clock)
             if run is not None:
                 yield run
 
@@ -140,7 +163,7 @@ def begun(order: MedicationOrder, clock: Clock) -> date | None:
     return clock.begin(order.start.until(clock.as_of) if order.start == order.authored else order.start)
 
 
-def _run(order: MedicationOrder, starts: set[date], clock: Clock) -> Run | None:
+def _run(order: MedicationOrder, starts: Sequence[date], clock: Clock) -> Run | None:
     active = order.status == "active"
     if order.start is not None:
         first = begun(order, clock)
@@ -160,9 +183,8 @@ def _run(order: MedicationOrder, starts: set[date], clock: Clock) -> Run | None:
         return None
     last = min(last, clock.today)
     reach = last + timedelta(days=clock.policy.course_gap_days)
-    return Run(
-        order.agent, first, last, reach, active and not over, order.source, order.start, order.end, order.by_text
-    )
+    runs = active and not over
+    return Run(order.agent, first, last, reach, runs, order.source, order.start, order.end, order.by_text, runs)
 
 
 def _stated_end(end: When, first: date, clock: Clock) -> tuple[date, bool]:
@@ -174,12 +196,13 @@ def _stated_end(end: When, first: date, clock: Clock) -> tuple[date, bool]:
     return last, last < clock.today or end.end < clock.as_of
 
 
-def _assumed_end(first: date, starts: set[date], clock: Clock) -> date:
+def _assumed_end(first: date, starts: Sequence[date], clock: Clock) -> date:
     """A past order that states no end ran until the next one of its lineage, for the policy's days at most."""
     if first == date.min:
         return clock.today
     longest = first + timedelta(days=clock.policy.open_end_days)
-    return min(longest, clock.today, *(start for start in starts if start > first))
+    following = bisect_right(starts, first)
+    return min(longest, clock.today, *starts[following : following + 1])
 
 
 def stretches(runs: Iterable[Run]) -> tuple[Stretch, ...]:
@@ -226,6 +249,7 @@ def _course(agent: str, stretch: Stretch, guideline: Guideline, clock: Clock) ->
         status="active" if stretch.running else "past",
         evidence=tuple(sorted({run.source for run in stretch.runs})),
         by_text=any(run.by_text for run in stretch.runs),
+        in_force=tuple(sorted({run.source for run in stretch.runs if run.in_force})),
     )
 
 

@@ -15,7 +15,7 @@ from cds_cards.series import above, figure
 Basis = Literal["absolute", "per-kg", "per-m2"]
 Span = Literal["administration", "day", "week", "course"]
 
-_UNITS: dict[Basis, str] = {"absolute": "mg", "per-kg": "mg/kg", "per-m2": "mg/m²"}
+UNITS: dict[Basis, str] = {"absolute": "mg", "per-kg": "mg/kg", "per-m2": "mg/m²"}
 _SPANS: dict[Span, str] = {
     "administration": "per administration",
     "day": "a day",
@@ -50,7 +50,7 @@ class Comparison:
 
 
 def bounds(regimen: Regimen) -> Iterator[Bound]:
-    """The bounds of a regimen: its dose; where reported, its course; and that weekly or rarer doses do not repeat sooner."""
+    """The bounds of a regimen: its dose; its course, where reported; one dose a week, where they lie a week apart."""
     basis = basis_of(regimen)
     time = regimen.unit.rsplit("/", 1)[-1]
     span: Span = "day" if time == "day" else "week" if time == "week" else "administration"
@@ -68,17 +68,12 @@ def basis_of(regimen: Regimen) -> Basis:
 
 
 def compare(dose: Dose, regimen: Regimen, size: BodySize, tolerance: float) -> Comparison:
-    """Exceeded when any bound surely is, by more than `tolerance` (percent); not exceeded when its dose surely is not."""
-    exceeded: list[str] = []
-    first, *others = bounds(regimen)
-    main = _against(dose, first, regimen, size, tolerance)
-    for bound in (first, *others):
-        found = _against(dose, bound, regimen, size, tolerance)
-        if found.exceeded is Verdict.MET:
-            exceeded.append(found.text)
-    if exceeded:
-        return Comparison(regimen, Verdict.MET, "; ".join(exceeded), "", main.ratio)
-    return main
+    """Exceeded when any bound surely is, by more than `tolerance` (percent); not so when its dose surely is not."""
+    main, *others = (_against(dose, bound, regimen, size, tolerance) for bound in bounds(regimen))
+    if main.exceeded is Verdict.MET:
+        return main
+    exceeded = [item.text for item in others if item.exceeded is Verdict.MET]
+    return Comparison(regimen, Verdict.MET, "; ".join(exceeded)) if exceeded else main
 
 
 def amount_mg(dose: Dose, size: BodySize) -> float | None:
@@ -107,17 +102,22 @@ def _against(dose: Dose, bound: Bound, regimen: Regimen, size: BodySize, toleran
     over = above(amount, None, most * (1 + tolerance / 100))
     if over is Verdict.NOT_MET and at_least:
         return Comparison(regimen, Verdict.UNKNOWN, missing=at_least)
-    per, unit = _SPANS[bound.span], _UNITS[dose.basis]
+    per, unit = _SPANS[bound.span], UNITS[dose.basis]
     mean = " on average" if regimen.schedule == "daily" and dose.daily is False else ""
     sized = bound.basis != dose.basis
-    basis = f" ({figure(bound.most, _UNITS[bound.basis])} {per} at {size.basis})" if sized else ""
-    text = f"{figure(amount, unit)} {per}{mean} drafted, reported up to {figure(most, unit)} {per}{basis}"
+    basis = f" ({figure(bound.most, UNITS[bound.basis])} {per} at {size.basis})" if sized else ""
+    text = f"{figure(amount, unit)} {per}{mean} drafted, reported up to {figure(_shown(most), unit)} {per}{basis}"
     ratio = most / amount if over is Verdict.MET else None
     return Comparison(regimen, over, text, "", ratio)
 
 
+def _shown(most: float) -> float:
+    """A computed bound for a sentence: one decimal where it is large."""
+    return round(most, 1) if most >= 10 else most
+
+
 def _amount(dose: Dose, span: Span, regimen: Regimen) -> tuple[float | None, str]:
-    """The amount of the span and, where it is only the least that the order brings, why it does not show a dose in range."""
+    """The amount of the span; where it is only the least that the order brings, why it shows no dose in range."""
     once = dose.per_administration
     if span == "course":
         return dose.per_cycle, ""
@@ -129,9 +129,14 @@ def _amount(dose: Dose, span: Span, regimen: Regimen) -> tuple[float | None, str
             mean = None if dose.per_week is None else dose.per_week / _WEEK
             return mean, "it is not a daily order"
         return _or_once(dose.per_day, once, "its timing is not stated")
-    repeated = dose.daily is True and regimen.days_apart is not None and regimen.days_apart > 1
+    repeated = too_often(dose, regimen)
     amount = dose.per_day if dose.per_day is not None else once
     return amount, "it is a daily order, and Table 2 reports single doses days apart" if repeated else ""
+
+
+def too_often(dose: Dose, regimen: Regimen) -> bool:
+    """Whether a daily order stands against single doses that lie days apart."""
+    return dose.daily is True and regimen.days_apart is not None and regimen.days_apart > 1
 
 
 def _or_once(stated: float | None, once: float | None, why: str) -> tuple[float | None, str]:
@@ -149,7 +154,7 @@ def _most(bound: Bound, basis: Basis, size: BodySize) -> tuple[float | None, str
     factors = factor_of(bound.basis, size), factor_of(basis, size)
     if factors[0] is None or factors[1] is None:
         needed = {"per-kg": ("weight",), "per-m2": ("weight", "height"), "absolute": ()}
-        names = {name for name in (*needed[bound.basis], *needed[basis])}
+        names = {*needed[bound.basis], *needed[basis]}
         known = {"weight": size.weight is not None, "height": size.height is not None}
         lacking = sorted((name for name in names if not known[name]), reverse=True)
         return None, f"{' and '.join(lacking)} not known"

@@ -80,6 +80,12 @@ def dose_range(regimen: Regimen, size: BodySize) -> DoseRange:
     return DoseRange(regimen.id, low, high, unit, text, "", shown_low, shown_high)
 
 
+def rounded_down(amount: float, increment: float | None = None) -> float:
+    """An amount in mg down to a multiple of what a product gives (`increment`, mg), else to a step that suits it."""
+    step = increment or _step(amount)
+    return round(math.floor(round(amount / step, _DECIMALS)) * step, _DECIMALS)
+
+
 def _weight(record: PatientRecord, policy: Policy, as_of: datetime) -> tuple[Result | None, tuple[str, str] | None]:
     usable = _measured(record.results_of("weight"))
     # Of two weights of one moment the lower one: it gives the lower dose.

@@ -9,6 +9,7 @@ from cds_cards.assessment import Assessment
 from cds_cards.criteria import Finding, Verdict
 from cds_cards.gaps import DataGap
 from cds_cards.guideline import Guideline
+from cds_cards.orders.findings import order_findings
 from cds_cards.standing import (
     CNI,
     COMBINATION,
@@ -40,6 +41,7 @@ def findings(assessment: Assessment, guideline: Guideline) -> Mapping[str, Findi
         *_not_recommended(assessment, guideline),
         *_prognosis(assessment),
         *_diagnosis(assessment),
+        *order_findings(assessment, guideline),
         _deciding_gap(assessment, guideline),
     ]
     return {finding.criterion: finding for finding in found}

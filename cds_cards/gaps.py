@@ -10,6 +10,7 @@ from cds_cards.disease import AntiMda5, LungDisease, Population, RespiratoryFail
 from cds_cards.dosing import BodySize
 from cds_cards.guideline import Guideline
 from cds_cards.levels import CniLevel
+from cds_cards.orders.entry import NO_DRAFTS, OrderEntry, dose_gaps
 from cds_cards.record import Key, PatientRecord
 from cds_cards.refractoriness import RefractorinessAssessment
 from cds_cards.risk import RiskClassification
@@ -81,6 +82,7 @@ def gaps(
     levels: tuple[CniLevel, ...],
     body_size: BodySize,
     guideline: Guideline,
+    entry: OrderEntry = NO_DRAFTS,
 ) -> tuple[DataGap, ...]:
     """The gaps, one per id, in the contract's order; none for a patient outside the population."""
     if population.status == "out":
@@ -92,6 +94,7 @@ def gaps(
         *_response(therapy, refractoriness, guideline),
         *body_size.gaps,
         *safety.unknowns,
+        *dose_gaps(entry, guideline),
         *_searches(record),
     ]
     reasons: dict[str, list[str]] = {}

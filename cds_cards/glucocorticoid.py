@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from cds_cards.courses import GLUCOCORTICOID, Clock, Run
 from cds_cards.guideline import Guideline
+from cds_cards.pulses import GIVEN
 from cds_cards.record import MedicationOrder, PatientRecord
 from cds_cards.series import current, figure
 
@@ -21,7 +22,6 @@ class _Daily:
     run: Run
     prednisone: float | None
     per_kg: bool
-    pulse: bool
 
 
 def low_glucocorticoid(
@@ -40,7 +40,7 @@ def low_glucocorticoid(
     until = min(since + timedelta(days=policy.high_dose_days), clock.today)
     window = _daily(orders, runs, since, until, guideline)
     weight = _weight(record, guideline, clock.as_of)
-    if not window or weight is None or _pulsed(record, window, since, until, clock):
+    if not window or weight is None or _pulse_given(record, since, until, clock):
         return ""
     per_kg = [_on_day(day, window, weight) for day in _days(since, until)]
     known = [dose for dose in per_kg if dose is not None]
@@ -49,7 +49,7 @@ def low_glucocorticoid(
     limit = figure(policy.high_dose_glucocorticoid, None)
     return (
         f"glucocorticoid of the first {policy.high_dose_days:g} days of the combination at most "
-        f"{figure(round(max(known), 2), None)} mg/kg/day prednisone equivalent (weight {figure(weight, 'kg')}), "
+        f"{figure(max(known), None)} mg/kg/day prednisone equivalent (weight {figure(weight, 'kg')}), "
         f"below {limit} mg/kg/day (site policy), without a pulse on record"
     )
 
@@ -65,23 +65,16 @@ def _daily(
             continue
         dose = by_source[run.source].dose
         factor = agent.prednisone_equivalent
-        usable = dose.per_day is not None and factor is not None and dose.basis != "per-m2" and not dose.as_needed
-        amount = dose.per_day * factor.value if usable and dose.per_day is not None and factor is not None else None
-        pulse = (
-            run.agent == PULSED
-            and dose.per_day is not None
-            and (dose.basis != "absolute" or dose.per_day >= guideline.policy.methylprednisolone_pulse_min)
-        )
-        found.append(_Daily(run, amount, dose.basis == "per-kg", pulse))
+        known = factor is not None and dose.basis != "per-m2" and not dose.as_needed
+        amount = dose.per_day * factor.value if known and factor and dose.per_day is not None else None
+        found.append(_Daily(run, amount, dose.basis == "per-kg"))
     return found
 
 
-def _pulsed(record: PatientRecord, window: Sequence[_Daily], since: date, until: date, clock: Clock) -> bool:
-    """A pulse ordered; or methylprednisolone given in these days, in a dose that is not known."""
-    given = (item for item in record.administrations if item.agent == PULSED)
-    return any(item.pulse for item in window) or any(
-        clock.early(item.when) <= until and clock.late(item.when) >= since for item in given
-    )
+def _pulse_given(record: PatientRecord, since: date, until: date, clock: Clock) -> bool:
+    """Methylprednisolone given in these days, in a dose that is not known. (An ordered pulse shows in its dose.)"""
+    given = (item for item in record.administrations if item.agent == PULSED and item.status in GIVEN)
+    return any(clock.early(item.when) <= until and clock.late(item.when) >= since for item in given)
 
 
 def _on_day(day: date, window: Sequence[_Daily], weight: float) -> float | None:

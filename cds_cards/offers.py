@@ -18,6 +18,7 @@ _ROUTES = {"iv": "IV "}
 # Of an observation's codes, the one to order: the site, time or specimen that the rules can use.
 _ORDERED_VARIANT = {"pao2": "arterial", "tacrolimus-level": "trough", "cyclosporine-level": "peak"}
 _TEST_TEXT = {
+    "hcg": "Pregnancy test (hCG)",
     "pao2": "Arterial blood gas with the inspired oxygen fraction noted (PaO2, PaCO2, FiO2)",
     "egfr": "eGFR (creatinine)",
     "cyclosporine-level": "Cyclosporine blood level, 2 hours after the dose",
@@ -112,7 +113,8 @@ def start(plan: Plan, item: Alternative, why: str) -> Suggestion:
 
 
 def _state(plan: Plan, agent: str) -> str:
-    return "running" if agent in plan.assessment.therapy.running else "ordered"
+    therapy = plan.assessment.therapy
+    return "running" if agent in therapy.running else "drafted" if agent in therapy.drafted else "ordered"
 
 
 def switch(plan: Plan, old: str, new: str, why: str) -> Suggestion | None:
@@ -122,8 +124,7 @@ def switch(plan: Plan, old: str, new: str, why: str) -> Suggestion | None:
             source
             for course in plan.assessment.therapy.courses
             if course.agent == old and course.status == "active"
-            for source in course.evidence
-            if source.startswith("MedicationRequest/")
+            for source in course.in_force
         }
     )
     if not targets:

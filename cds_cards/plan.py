@@ -102,7 +102,45 @@ PATIENT_VIEW: tuple[Applicability, ...] = (
 )
 """The topics of patient-view in the fixed order they keep among cards of one urgency."""
 
-TRIGGERS: Mapping[str, tuple[Applicability, ...]] = {"patient-view": PATIENT_VIEW}
+ORDER_ENTRY: tuple[Applicability, ...] = (
+    Applicability(
+        "safety-allergy",
+        ("in-scope", "allergy-drafted"),
+        urgency=(Urgency("critical", ("allergy-critical",)),),
+        otherwise="warning",
+    ),
+    Applicability(
+        "safety-pregnancy",
+        ("in-scope", "fertility-drug-drafted"),
+        urgency=(Urgency("critical", ("pregnant",)), Urgency("warning", ("childbearing",))),
+    ),
+    Applicability("safety-interaction", ("in-scope", "interaction-drafted"), otherwise="warning"),
+    Applicability("dose", ("in-scope", "dose-above"), otherwise="warning"),
+    Applicability("rec-9", ("in-scope", "rec-9-drafted"), otherwise="warning"),
+    Applicability("rec-10", ("in-scope", "rec-10-drafted"), otherwise="warning"),
+    Applicability("rec-8", ("in-scope", "rec-8-drafted"), urgency=(Urgency("warning", ("induction",)),)),
+    Applicability(
+        "rec-2",
+        (*_ACTIVE, "treatment-drafted", "combination-missing", "cni-feasible"),
+        otherwise="warning",
+        variant="drafted",
+    ),
+    Applicability(
+        "rec-3",
+        (*_ACTIVE, "treatment-drafted", "combination-missing", "cni-not-feasible"),
+        otherwise="warning",
+        variant="drafted",
+    ),
+    Applicability("rec-3", ("in-scope", "rituximab-drafted-without-cni"), variant="caution"),
+    Applicability("rec-2b", ("in-scope", "level-not-ordered")),
+)
+"""The topics of order-select and order-sign: each needs a draft that causes it (contract §4)."""
+
+TRIGGERS: Mapping[str, tuple[Applicability, ...]] = {
+    "patient-view": PATIENT_VIEW,
+    "order-select": ORDER_ENTRY,
+    "order-sign": ORDER_ENTRY,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,19 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Reduce:
+    """The drafted order `target` whole, with its one dose lowered to `per_administration` mg, nothing else changed.
+
+    `basis`: whether the order is written, and the amount stands, per kg or per m². The order has one instruction, and
+    all its administrations bring the same amount.
+    """
+
+    target: str
+    per_administration: float
+    basis: Literal["absolute", "per-kg", "per-m2"] = "absolute"
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """One step of a suggestion: `create` carries a proposal, `update` a change of `target`, `delete` a target alone."""
 
@@ -55,7 +68,7 @@ class Action:
     description: str
     proposal: MedicationProposal | ServiceProposal | None = None
     target: str = ""
-    change: Stop | None = None
+    change: Stop | Reduce | None = None
 
     def __post_init__(self) -> None:
         if not self.description:

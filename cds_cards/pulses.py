@@ -30,6 +30,27 @@ class _Dose:
     by_text: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """The moments of an agent's orders that have begun, by status."""
+
+    active: tuple[datetime, ...]
+    completed: tuple[datetime, ...]
+    stopped: tuple[datetime, ...]
+    undated_stop: bool
+
+    @classmethod
+    def of(cls, orders: Sequence[MedicationOrder], clock: Clock) -> _Written:
+        """A stop of partial date ends as little as the reading allows."""
+        moments: dict[str, list[datetime]] = {"active": [], "completed": [], "stopped": []}
+        for order in orders:
+            if order.start is not None and order.status in moments and begun(order, clock) is not None:
+                late = not clock.widest and order.status == "stopped"
+                moments[order.status].append(_moment(order.start, clock, late))
+        undated = any(order.status == "stopped" and order.start is None for order in orders)
+        return cls(tuple(moments["active"]), tuple(moments["completed"]), tuple(moments["stopped"]), undated)
+
+
 def interval(agent: str, policy: Policy) -> timedelta:
     """How long a dose of the agent runs."""
     days = {
@@ -55,8 +76,10 @@ def pulse_runs(
             given = [item for item in administrations if item.agent == agent and item.status in GIVEN]
             tablets = [run for run in daily if run.agent == agent]
             length = interval(agent, clock.policy)
-            for dose in (*_ordered(own, clock), *_given(given, tablets, clock)):
-                yield _run(agent, dose, own, length, clock)
+            doses = (*_ordered(own, clock), *_given(given, tablets, clock))
+            written = _Written.of(own, clock)
+            for dose in doses:
+                yield _run(agent, dose, written, length, clock)
 
 
 def _ordered(orders: Sequence[MedicationOrder], clock: Clock) -> Iterator[_Dose]:
@@ -87,42 +110,33 @@ def _dose(
     return _Dose(first, clock.early(when), late, source, when, ordered, active, by_text)
 
 
-def _run(agent: str, dose: _Dose, orders: Sequence[MedicationOrder], length: timedelta, clock: Clock) -> Run:
+def _run(agent: str, dose: _Dose, written: _Written, length: timedelta, clock: Clock) -> Run:
     covered = (dose.late if clock.widest else dose.early) + length
-    stop = None if dose.active else _stop(dose, orders, length, clock)
+    stop = None if dose.active else _stop(dose, written, length, clock)
     running = stop is None and covered >= clock.today
     last = max(min(covered, clock.today, stop or clock.today), dose.first)
     # the next dose continues the course when it leaves no day uncovered
     reach = covered + timedelta(days=1)
-    return Run(agent, dose.first, last, reach, running, dose.source, dose.start, by_text=dose.by_text)
+    return Run(
+        agent, dose.first, last, reach, running, dose.source, dose.start, by_text=dose.by_text, in_force=dose.active
+    )
 
 
-def _stop(dose: _Dose, orders: Sequence[MedicationOrder], length: timedelta, clock: Clock) -> date | None:
+def _stop(dose: _Dose, written: _Written, length: timedelta, clock: Clock) -> date | None:
     """The day from which a stopped order ends this dose: one written later, or the one under which it was given.
 
     An order that is still active keeps it running; a newer completed order begins anew.
     """
-    stops = [order for order in orders if order.status == "stopped"]
-    if dose.start is None or (not clock.widest and any(order.start is None for order in stops)):
-        return None if clock.widest or not stops else dose.first
+    if dose.start is None or (not clock.widest and written.undated_stop):
+        return None if clock.widest or not (written.stopped or written.undated_stop) else dose.first
     at = _moment(dose.start, clock, late=clock.widest)
-    dated = [(order.status, when) for order in orders if (when := _written(order, clock)) is not None]
-    if any(status == "active" and when <= at for status, when in dated):
+    if any(active <= at for active in written.active):
         return None
-    ends = [when for status, when in dated if status == "stopped" and when >= at]
-    under = (when for status, when in dated if status == "stopped" and when < at <= when + length)
-    if not dose.ordered and any(
-        not any(status == "completed" and stop < when <= at for status, when in dated) for stop in under
-    ):
+    under = (stop for stop in written.stopped if stop < at <= stop + length)
+    if not dose.ordered and any(not any(stop < anew <= at for anew in written.completed) for stop in under):
         return dose.first
+    ends = [stop for stop in written.stopped if stop >= at]
     return max(min(ends).astimezone(clock.zone).date(), dose.first) if ends else None
-
-
-def _written(order: MedicationOrder, clock: Clock) -> datetime | None:
-    """The moment of an order that has begun; a stop of partial date ends as little as the reading allows."""
-    if order.start is None or begun(order, clock) is None:
-        return None
-    return _moment(order.start, clock, late=not clock.widest and order.status == "stopped")
 
 
 def _moment(when: When, clock: Clock, late: bool) -> datetime:

@@ -23,13 +23,14 @@ Answer = Literal["complete", "partial", "missing"]
 class Person:
     """The patient. `sex` is the administrative gender as recorded (`None` when absent or unreadable).
 
-    `deceased` is None when what is recorded cannot be read.
+    `deceased` is None when what is recorded cannot be read; `died` is the date of death where one is stated.
     """
 
     source: str
     sex: Literal["female", "male", "other", "unknown"] | None
     born: When | None
     deceased: bool | None = False
+    died: When | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,8 +259,10 @@ class PatientRecord:
         def known(source: str, begun: When | None) -> bool:
             return not (source in late and begun is not None and begun.start > latest)
 
+        alive = replace(self.person, deceased=False, died=None)
         return replace(
             self,
+            person=self.person if known(self.person.source, self.person.died) else alive,
             results=tuple(r for r in self.results if known(r.source, r.when)),
             orders=tuple(o for o in self.orders if known(o.source, o.authored)),
             administrations=tuple(a for a in self.administrations if known(a.source, a.when)),
@@ -280,7 +283,8 @@ class PatientRecord:
         )
 
     def _dated(self) -> Iterator[tuple[str, datetime, str]]:
-        dates: list[tuple[str, When | None]] = [(r.source, r.when) for r in self.results]
+        dates: list[tuple[str, When | None]] = [(self.person.source, self.person.died)]
+        dates += [(r.source, r.when) for r in self.results]
         dates += [(o.source, o.authored) for o in self.orders]
         dates += [(a.source, a.when) for a in self.administrations]
         dates += [(d.source, d.onset) for d in self.diagnoses]

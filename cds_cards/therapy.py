@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from cds_cards.combination import Readings, read
 from cds_cards.courses import CNI, Clock, Course, begun, courses, day
@@ -120,8 +119,7 @@ def therapy(record: PatientRecord, gases: Gases, guideline: Guideline, as_of: da
 
 
 def _view(record: PatientRecord, guideline: Guideline, as_of: datetime) -> _View:
-    zone = ZoneInfo(guideline.policy.zone)
-    clocks = (Clock(as_of, guideline.policy, zone, True), Clock(as_of, guideline.policy, zone, False))
+    clocks = (Clock.at(as_of, guideline.policy, widest=True), Clock.at(as_of, guideline.policy, widest=False))
     written = orders(record, as_of)
     given = record.administrations
     now = read(written.on_record, given, guideline, clocks)

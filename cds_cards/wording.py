@@ -73,7 +73,7 @@ def disease_lines(plan: Plan) -> tuple[str, ...]:
 
 
 def regimen_line(plan: Plan) -> str:
-    """What runs, since when; what was recognised by its text alone says so."""
+    """What runs, since when, and what is drafted; what was recognised by its text alone says so."""
     therapy = plan.assessment.therapy
     running = sorted(
         (course for course in therapy.courses if course.status == "active"),
@@ -84,7 +84,9 @@ def regimen_line(plan: Plan) -> str:
     complete = f"; combination since {since.day(zone(plan))}" if since else ""
     later = ", ".join(plan.guideline.agents[agent].name for agent in sorted(therapy.planned))
     planned = f"; ordered to begin later: {later}" if later else ""
-    return f"Treatment: {_STAGES[therapy.stage]}{': ' if named else ''}{named}{complete}{planned}"
+    new = ", ".join(plan.guideline.agents[agent].name for agent in sorted(therapy.drafted))
+    counted, drafted = (" with the drafts", f"; drafted: {new}") if new else ("", "")
+    return f"Treatment{counted}: {_STAGES[therapy.stage]}{': ' if named else ''}{named}{complete}{planned}{drafted}"
 
 
 def _course(plan: Plan, course: Course) -> str:
@@ -119,7 +121,7 @@ def imitation_reminders(plan: Plan) -> tuple[str, ...]:
         "Infection imitates a failing treatment: it raises ferritin and CRP and worsens gas exchange; look for it"
     )
     if plan.assessment.infection.status != "present":
-        imitates += ". None is on record, which excludes none"
+        imitates += ". That none is on record does not exclude one"
     levels = [inert(text) for level in plan.assessment.levels for text in (level.judged_why, *level.shown) if text]
     known = f" ({'; '.join(dict.fromkeys(levels))})" if levels else ""
     dose = plan.assessment.therapy.low_glucocorticoid

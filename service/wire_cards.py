@@ -11,6 +11,7 @@ from cds_cards.card import Card, Reason
 from cds_cards.guideline import Guideline
 from cds_cards.proposals import Action, Suggestion
 from service.fhir.gather import PatientBundle
+from service.fhir.read.unreadable import Unreadable
 from service.fhir.write import draft_resource, stopped_resource
 from service.parts import Parts
 from service.wire import HookRequest
@@ -53,10 +54,13 @@ class _Encoder:
             "overrideReasons": [self._reason(reason) for reason in card.override_reasons],
         }
         if card.suggestions:
-            body["selectionBehavior"] = card.selection
-            body["suggestions"] = [
-                self._suggestion(suggestion, identity, number) for number, suggestion in enumerate(card.suggestions)
+            suggestions = [
+                encoded
+                for number, suggestion in enumerate(card.suggestions)
+                if (encoded := self._suggestion(suggestion, identity, number)) is not None
             ]
+            if suggestions:
+                body |= {"selectionBehavior": card.selection, "suggestions": suggestions}
         if card.links:
             body["links"] = [{"label": link.label, "url": link.url, "type": "absolute"} for link in card.links]
         return body
@@ -67,12 +71,14 @@ class _Encoder:
         identity = (request.hook, request.hook_instance, request.patient_id, *card.digest_parts)
         return uuid5(uuid5(NAMESPACE_URL, self._canonical), _SEPARATOR.join(identity))
 
-    def _suggestion(self, suggestion: Suggestion, card: UUID, number: int) -> Json:
-        return {
-            "label": suggestion.label,
-            "uuid": str(uuid5(card, f"{number}{_SEPARATOR}{suggestion.label}")),
-            "actions": [self._action(action) for action in suggestion.actions],
-        }
+    def _suggestion(self, suggestion: Suggestion, card: UUID, number: int) -> Json | None:
+        """One suggestion; None when it would change an order that cannot be written as valid FHIR: by hand, then."""
+        try:
+            actions = [self._action(action) for action in suggestion.actions]
+        except Unreadable:
+            return None
+        identity = uuid5(card, f"{number}{_SEPARATOR}{suggestion.label}")
+        return {"label": suggestion.label, "uuid": str(identity), "actions": actions}
 
     def _action(self, action: Action) -> Json:
         body: Json = {"type": action.kind, "description": action.description}

@@ -55,7 +55,7 @@ def rec_4(plan: Plan, item: PlanItem) -> Card:
     offered = [] if infected else _offers(plan)
     suggestions = infection_work_up(plan) if infected else tuple(suggestion for _, suggestion in offered)
     nothing = (_NOTHING_LEFT,) if not suggestions else ()
-    missing = [agent for agent in _add_on(plan) if agent not in given(plan)]
+    missing = [agent for agent in add_on(plan) if agent not in given(plan)]
     detail = Detail(
         lead="Work up the infection on record before immunosuppression is changed"
         if infected
@@ -110,7 +110,8 @@ def _infection_named(plan: Plan) -> tuple[str, ...]:
     return (f"**Infection on record**: {inert(infection.because)}",) if infection.status == "present" else ()
 
 
-def _add_on(plan: Plan) -> list[str]:
+def add_on(plan: Plan) -> list[str]:
+    """The agents of rec-4."""
     # without a regimen of Table 2 (mycophenolic acid) an agent is another form of one that has it
     return [agent.id for agent in plan.guideline.agents.values() if "add-on" in agent.roles and agent.regimens]
 
@@ -120,7 +121,7 @@ def _offers(plan: Plan) -> list[tuple[str, Suggestion]]:
     why = f"The response to the running combination is inadequate ({plan.assessment.refractoriness.status}; rec-4)"
     added = [
         (agent, Suggestion(f"Add {label(plan, agent)}{_caution(plan, agent)}", _added(plan, agent, why)))
-        for agent in by_mark(plan, _add_on(plan))
+        for agent in by_mark(plan, add_on(plan))
     ]
     return sorted([*added, *_switches(plan, why)], key=lambda offer: marked(plan, offer[0]))
 

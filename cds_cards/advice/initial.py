@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cds_cards.advice.drafting import draft_card
+from cds_cards.advice.drafts import draft_lines, unchecked_lines
 from cds_cards.card import Card
 from cds_cards.markdown import Detail, inert
 from cds_cards.offers import (
@@ -16,6 +17,8 @@ from cds_cards.offers import (
     start,
     suits,
 )
+from cds_cards.orders.causes import treatment_drafts
+from cds_cards.orders.entry import Drafted
 from cds_cards.plan import Plan, PlanItem
 from cds_cards.wording import (
     cautions,
@@ -44,7 +47,7 @@ _NOTHING_LEFT = "Nothing is left to suggest by what is on record (unsuitable, or
 def rec_2(plan: Plan, item: PlanItem) -> Card:
     """Complete the regimen to glucocorticoid + calcineurin inhibitor, with or without IV cyclophosphamide."""
     infected = plan.assessment.infection.status == "present"
-    choices = _with_cni(plan)
+    choices, drafts = with_cni(plan), _causing(plan, item)
     why = "First-option combination in anti-MDA5 RPILD (rec-2, weak evidence from case series)"
     suggestions = infection_work_up(plan) if infected else tuple(start(plan, choice, why) for choice in choices)
     agents = [agent for choice in choices for agent in choice.start]
@@ -52,13 +55,19 @@ def rec_2(plan: Plan, item: PlanItem) -> Card:
     detail = Detail(
         lead=_lead(item, infected),
         first=(*infection_first(plan), *nothing, *_urgent(plan), *unread_line(plan)),
-        found=(*disease_lines(plan), regimen_line(plan), *_feasibility(plan), *_low_dose(plan)),
+        found=(
+            *draft_lines(plan, drafts),
+            *disease_lines(plan),
+            regimen_line(plan),
+            *_feasibility(plan),
+            *_low_dose(plan),
+        ),
         cautions=() if infected else (*cautions(plan, agents), *_third_drug(plan)),
         rule=rule_lines(plan, "rec-1", "rec-2", "rec-2a"),
         evidence=evidence_lines(plan, studies_of(plan, "rec-2", _STUDIES_SHOWN)),
         differs=differs_lines(plan, "rec-2"),
         policy=_policy(plan),
-        unknown=_unknown(plan),
+        unknown=(*unchecked_lines(plan, drafts), *_unknown(plan)),
     )
     if suggestions or infected:
         return draft_card(item, _summary_2(item, infected), detail, suggestions, "any" if infected else "at-most-one")
@@ -68,9 +77,7 @@ def rec_2(plan: Plan, item: PlanItem) -> Card:
 def rec_3(plan: Plan, item: PlanItem) -> Card:
     """Without a feasible calcineurin inhibitor: glucocorticoid + cyclophosphamide or mycophenolate, rituximab added."""
     infected = plan.assessment.infection.status == "present"
-    steroid = glucocorticoid(plan)
-    partners = ((CYCLOPHOSPHAMIDE,), (MYCOPHENOLATE,), (CYCLOPHOSPHAMIDE, RITUXIMAB), (MYCOPHENOLATE, RITUXIMAB))
-    choices = alternatives(plan, [(*steroid, *partner) for partner in partners] if steroid else ())
+    choices, drafts = without_cni(plan), _causing(plan, item)
     why = "Combination where no calcineurin inhibitor is feasible (rec-3, weak evidence from case series)"
     suggestions = infection_work_up(plan) if infected else tuple(start(plan, choice, why) for choice in choices)
     nothing = (_NOTHING_LEFT,) if not (suggestions or infected) else ()
@@ -82,6 +89,7 @@ def rec_3(plan: Plan, item: PlanItem) -> Card:
         else "No calcineurin inhibitor is feasible: glucocorticoid with cyclophosphamide and/or mycophenolate",
         first=(*infection_first(plan), *nothing, *_urgent(plan), *unread_line(plan)),
         found=(
+            *draft_lines(plan, drafts),
             *disease_lines(plan),
             regimen_line(plan),
             *(f"{names[name].name} is not feasible: {inert(reasons[name])}" for name in sorted(reasons)),
@@ -93,19 +101,32 @@ def rec_3(plan: Plan, item: PlanItem) -> Card:
         evidence=evidence_lines(plan, studies_of(plan, "rec-3", _STUDIES_SHOWN)),
         differs=differs_lines(plan, "rec-3"),
         policy=_policy(plan),
-        unknown=_unknown(plan),
+        unknown=(*unchecked_lines(plan, drafts), *_unknown(plan)),
     )
     summary = (
         "Infection on record: work it up before combination therapy; no calcineurin inhibitor is feasible (rec-3)"
         if infected
-        else "No combination runs and no calcineurin inhibitor is feasible: alternatives of rec-3"
+        else f"{_lacking(item)} and no calcineurin inhibitor is feasible: alternatives of rec-3"
     )
     if suggestions or infected:
         return draft_card(item, summary, detail, suggestions, "any" if infected else "at-most-one")
     return draft_card(item, summary, detail, (expert_contact(_NOTHING_LEFT),))
 
 
-def _with_cni(plan: Plan) -> tuple[Alternative, ...]:
+def without_cni(plan: Plan) -> tuple[Alternative, ...]:
+    """What of the regimens of rec-3 is not given yet and suits."""
+    steroid = glucocorticoid(plan)
+    partners = ((CYCLOPHOSPHAMIDE,), (MYCOPHENOLATE,), (CYCLOPHOSPHAMIDE, RITUXIMAB), (MYCOPHENOLATE, RITUXIMAB))
+    return alternatives(plan, [(*steroid, *partner) for partner in partners] if steroid else ())
+
+
+def _causing(plan: Plan, item: PlanItem) -> tuple[Drafted, ...]:
+    """The drafts that make the card speak at order entry."""
+    return treatment_drafts(plan.assessment, plan.guideline) if item.variant == "drafted" else ()
+
+
+def with_cni(plan: Plan) -> tuple[Alternative, ...]:
+    """What of the regimens of rec-2 is not given yet and suits."""
     steroid = glucocorticoid(plan)
     if not steroid:
         return ()
@@ -172,6 +193,11 @@ def _urgent(plan: Plan) -> tuple[str, ...]:
     )
 
 
+def _lacking(item: PlanItem) -> str:
+    drafted = item.variant == "drafted"
+    return "With the drafted orders no combination is complete" if drafted else "No combination runs"
+
+
 def _lead(item: PlanItem, infected: bool) -> str:
     if infected:
         return "Work up the infection on record before the combination is completed"
@@ -188,6 +214,8 @@ def _summary_2(item: PlanItem, infected: bool) -> str:
         return f"{critical}Infection on record: work it up before combination therapy is completed (rec-2)"
     if item.variant == "without-cni":
         return "The running combination holds no calcineurin inhibitor, though one is feasible (rec-2)"
+    if item.variant == "drafted":
+        return f"{_lacking(item)}: glucocorticoid + calcineurin inhibitor is the first option (rec-2)"
     return f"{critical}No combination therapy runs: glucocorticoid + calcineurin inhibitor is the first option"
 
 

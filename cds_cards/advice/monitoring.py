@@ -41,7 +41,7 @@ def rec_2b(plan: Plan, item: PlanItem) -> Card:
         rule=rule_lines(plan, "rec-2b"),
         evidence=evidence_lines(plan, ()),
         differs=("The superseded draft prints other targets; the final text decides",),
-        policy=_policy(plan, levels),
+        policy=(*level_policy(plan, frozenset(level.agent for level in levels)), *disease_policy(plan)),
         unknown=gap_lines(plan, "calcineurin-level", "observations", "medications"),
     )
     orders = tuple(alone(order(plan, "test", f"{level.agent}-level", why)) for level in levels)
@@ -59,13 +59,13 @@ def _found(level: CniLevel) -> tuple[str, ...]:
     return (*due, inert(level.judged_why), *(inert(text) for text in level.shown))
 
 
-def _policy(plan: Plan, levels: tuple[CniLevel, ...]) -> tuple[str, ...]:
+def level_policy(plan: Plan, agents: frozenset[str]) -> tuple[str, ...]:
+    """The site's rules on levels of these calcineurin inhibitors."""
     policy = plan.guideline.policy
     lines = [
         f"Due: one older than {policy.level_early_days:g} days in the first {policy.level_early_until_day} days of the "
         f"drug, then {policy.level_late_days:g}; none before its day {policy.level_first_day}"
     ]
-    agents = {level.agent for level in levels}
     if "tacrolimus" in agents:
         lines.append(
             f"Tacrolimus, whole blood, trough or untimed: above {policy.tacrolimus_level_high:g} ng/mL always, below "
@@ -73,4 +73,4 @@ def _policy(plan: Plan, levels: tuple[CniLevel, ...]) -> tuple[str, ...]:
         )
     if "cyclosporine" in agents:
         lines.append("Cyclosporine is judged by its 2-hour level only; others are shown")
-    return (*lines, *disease_policy(plan))
+    return tuple(lines)

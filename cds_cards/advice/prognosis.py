@@ -95,7 +95,7 @@ def _kl6(plan: Plan) -> tuple[str, ...]:
 def _infection(plan: Plan) -> tuple[str, ...]:
     if plan.assessment.infection.status == "present":
         return (f"Infection raises ferritin and CRP, and one is on record: {inert(plan.assessment.infection.because)}",)
-    return ("Infection raises ferritin and CRP as well; none is on record, which excludes none",)
+    return ("Infection raises ferritin and CRP as well; that none is on record does not exclude one",)
 
 
 def _value(plan: Plan, result: Result) -> str:

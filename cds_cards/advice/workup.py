@@ -22,7 +22,6 @@ _ORDERS: Mapping[str, tuple[Kind, str]] = {
     "respiratory-failure": ("test", "pao2"),
     "a-a-gradient": ("test", "pao2"),
     "imaging": ("service", "hrct"),
-    "lung-disease": ("service", "hrct"),
     "weight": ("test", "weight"),
     "height": ("test", "height"),
 }

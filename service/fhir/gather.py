@@ -108,7 +108,7 @@ def _harmless(outcome: Mapping[str, object]) -> bool:
     """Whether an outcome entry only says that nothing was found, or the like; an unreadable one may say anything."""
     issues = list(_members(outcome.get("issue")))
     return bool(issues) and all(
-        isinstance(issue, dict) and issue.get("severity") in _HARMLESS_SEVERITIES for issue in issues
+        isinstance(issue, dict) and str(issue.get("severity")) in _HARMLESS_SEVERITIES for issue in issues
     )
 
 

@@ -137,7 +137,7 @@ _LEAST_PF = Decimal(10)
 
 
 def amount(concept: str, value: Decimal, code: str | None, unit: str | None) -> Amount | Unusable:
-    """`value` in the canonical unit of `concept`. `code` is a UCUM code (or stands for one), `unit` the text beside it."""
+    """`value` in the canonical unit of `concept`. `code` is a UCUM code (or stands for one), `unit` the text."""
     if not value.is_finite():
         return Unusable("it is not a finite number")
     if not code and not unit:

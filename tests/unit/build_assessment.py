@@ -69,7 +69,16 @@ def treatment(
     known = knowledge().agents
     start = maybe(day)
     courses = tuple(
-        Course(name, known[name].agent_class, start, None, "active", (f"MedicationRequest/{name}",), name in by_text)
+        Course(
+            name,
+            known[name].agent_class,
+            start,
+            None,
+            "active",
+            (f"MedicationRequest/{name}",),
+            name in by_text,
+            in_force=(f"MedicationRequest/{name}",),
+        )
         for name in sorted(agents)
     )
     stage = stage or _stage(agents)
@@ -79,7 +88,7 @@ def treatment(
         "stage": stage,
         "running_stage": stage,
         "phase": phase,
-        "phase_why": "no combination runs" if not combined else f"the combination is {day} days old",
+        "phase_why": f"the combination is {day} days old" if days else "no combination of known start runs",
         "complete": complete,
         "courses": courses,
         "running": frozenset(agents),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from service.fhir.read.timing import Schedule
+from service.fhir.units import UCUM
 
 Json = Mapping[str, Any]
 Basis = Literal["absolute", "per-kg", "per-m2"]
@@ -38,7 +39,11 @@ DAYS = {
 _COUNTED = {
     "tablet", "tablets", "tab", "tabs", "tbl", "capsule", "capsules", "cap", "caps", "pill", "pills",
     "unit dose", "each", "vial", "vials", "tablet(s)", "capsule(s)", "1", "dose", "doses",
+    "comprimido", "comprimidos", "cápsula", "cápsulas", "capsula", "capsulas", "vial(es)", "viales",
 }  # fmt: skip
+_ORDERABLE = {"TAB", "CAP", "TABLET", "ORTAB", "ORCAP", "ERTAB", "ERCAP", "PILL", "VIAL"}
+_EACH_TIME = {"dose", "dosis"}
+"""`mg/kg/dose`: once per administration, which is what an amount without a time means anyway."""
 
 
 class UnreadDose(ValueError):
@@ -104,14 +109,14 @@ def _type(item: Json) -> str:
 
 
 def mass(quantity: Json, strength: Strength) -> Amount:
+    """A Quantity in mg, by the product's strength where it counts units or millilitres. Raises UnreadDose."""
     value = quantity.get("value")
     if value is None or isinstance(value, bool):
         raise UnreadDose("the dose has no number")
     if float(value) < 0:
         raise UnreadDose("the dose is negative")
-    unit = str(quantity.get("code") or quantity.get("unit") or "").strip()
-    counted = _countable(unit, str(quantity.get("unit") or ""), quantity)
-    if counted:
+    unit = _unit(quantity)
+    if counted(quantity):
         if strength.mg is None:
             raise UnreadDose("the dose is a count of units whose strength is not known")
         return Amount(float(value) * strength.mg)
@@ -122,12 +127,21 @@ def mass(quantity: Json, strength: Strength) -> Amount:
     return _of_unit(float(value), unit)
 
 
-def _countable(unit: str, words: str, quantity: Json) -> bool:
-    names = {unit.lower().strip("{}"), words.lower().strip("{} ")}
+def counted(quantity: Json) -> bool:
+    """Whether the quantity is a number of tablets, capsules, vials or the like."""
     orderable = str(quantity.get("system", "")).endswith("v3-orderableDrugForm")
-    return bool(names & _COUNTED) or (
-        orderable and unit.upper() in {"TAB", "CAP", "TABLET", "ORTAB", "ORCAP", "ERTAB", "ERCAP"}
-    )
+    if orderable and str(quantity.get("code", "")).upper() in _ORDERABLE:
+        return True
+    names = {str(quantity.get(name) or "").strip().lower().strip("{} ") for name in ("code", "unit")}
+    return bool(names & _COUNTED)
+
+
+def _unit(quantity: Json) -> str:
+    """The UCUM code; of another system's code the text, for the code itself is no unit."""
+    system, code, text = (str(quantity.get(name) or "").strip() for name in ("system", "code", "unit"))
+    if code and (not system or system.rstrip("/") in UCUM):
+        return code
+    return text or code
 
 
 def _of_unit(value: float, unit: str) -> Amount:
@@ -141,6 +155,8 @@ def _of_unit(value: float, unit: str) -> Amount:
     basis: Basis = "absolute"
     per_days = None
     for part in rest:
+        if part.lower() in _EACH_TIME:
+            continue
         if part in _PER_BODY and basis == "absolute":
             basis = _PER_BODY[part]
         elif part.lower() in DAYS and per_days is None:

@@ -146,15 +146,11 @@ def _one_variant(variants: set[str]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class DrugCodes:
-    """Codes and words of the agents. A local form (`True`) is one that does not count.
-
-    `without_atc`: agents that ATC does not tell from another one, whose code may stand beside theirs.
-    """
+    """Codes and words of the agents. An ATC code may mean two; a local form (`True`) is one that does not count."""
 
     codes: Mapping[tuple[str, str], frozenset[tuple[str, bool]]]
     products: Mapping[str, Product]
     words: Phrases
-    without_atc: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +204,7 @@ def _drugs(guideline: Guideline) -> DrugCodes:
             key = (system(code.system), code.code)
             found[key] = found.get(key, frozenset()) | {(agent.id, code.variant == "local")}
     words = Phrases({agent.id: (agent.name, *agent.words) for agent in guideline.agents.values()})
-    without_atc = frozenset(agent.id for agent in guideline.agents.values() if agent.atc is None)
-    return DrugCodes(found, guideline.products, words, without_atc)
+    return DrugCodes(found, guideline.products, words)
 
 
 def _lexicon(concepts: Mapping[str, Concept]) -> Lexicon:

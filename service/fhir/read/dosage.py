@@ -77,6 +77,7 @@ def _one(dosage: Json, strength: Strength) -> Dose:
         basis=amount.basis,
         daily=times.daily,
         as_needed=as_needed,
+        every_days=times.every_days,
     )
     return _limited(dose, _limit(dosage))
 
@@ -85,7 +86,10 @@ def _limited(dose: Dose, limit: Amount | None) -> Dose:
     """An "as needed" order, or any other, never brings more than its stated maximum per day."""
     if limit is None or limit.basis != dose.basis:
         return dose
-    return replace(dose, per_day=limit.mg if dose.per_day is None else min(dose.per_day, limit.mg))
+    if dose.per_day is not None and dose.per_day <= limit.mg:
+        return dose
+    # the maximum decides what a day brings: the single amount no longer does
+    return replace(dose, per_day=limit.mg, uniform=False)
 
 
 def _together(doses: list[Dose]) -> Dose:
@@ -100,6 +104,8 @@ def _together(doses: list[Dose]) -> Dose:
         basis=first.basis,
         daily=_any(dose.daily for dose in doses),
         as_needed=any(dose.as_needed for dose in doses),
+        every_days=_least(dose.every_days for dose in doses),
+        uniform=_uniform(doses),
     )
 
 
@@ -115,6 +121,8 @@ def _following(turns: list[Dose]) -> Dose:
         basis=first.basis,
         daily=_any(dose.daily for dose in turns),
         as_needed=any(dose.as_needed for dose in turns),
+        every_days=_least(dose.every_days for dose in turns),
+        uniform=_uniform(turns),
     )
 
 
@@ -161,6 +169,16 @@ def _sum(values: Iterable[float | None]) -> float | None:
 def _largest(values: Iterable[float | None]) -> float | None:
     known = list(values)
     return max(value for value in known if value is not None) if all(value is not None for value in known) else None
+
+
+def _least(values: Iterable[float | None]) -> float | None:
+    """The least, when all are known: instructions that add up may fall on days of their own."""
+    known = list(values)
+    return min(value for value in known if value is not None) if all(value is not None for value in known) else None
+
+
+def _uniform(doses: Sequence[Dose]) -> bool:
+    return len({dose.per_administration for dose in doses}) == 1 and all(dose.uniform for dose in doses)
 
 
 def _any(values: Iterable[bool | None]) -> bool | None:

@@ -17,8 +17,8 @@ _PUBLIC = frozenset({RXNORM, ATC, SNOMED})
 class Drug:
     """What a medication names. `agents` are ours (none: not our drug); `unclear` says why it cannot be told.
 
-    `route` is the product's: `oral`, `iv`, `sc`, `im`, `local`, "" (systemic, not told which), or None. `product` is the
-    coded one.
+    `route` is the product's: `oral`, `iv`, `sc`, `im`, `local`, "" (systemic, not told which), or None. `product` is
+    the coded one.
     """
 
     agents: frozenset[str] = frozenset()
@@ -33,7 +33,6 @@ class Drug:
 class _Hit:
     agents: frozenset[str]
     route: str | None
-    system: str
     product: Product | None = None
 
 
@@ -86,18 +85,15 @@ def _hit(coding: tuple[str, str], codes: DrugCodes) -> _Hit | None:
     product = codes.products.get(code) if code_system == RXNORM else None
     if product is not None:
         # a brand whose name tells no route: its other codes, or the text, may
-        return _Hit(frozenset({product.agent}), product.route or None, code_system, product)
+        return _Hit(frozenset({product.agent}), product.route or None, product)
     found = codes.codes.get(coding)
     if found is None:
         return None
     local = all(is_local for _, is_local in found)
-    return _Hit(frozenset(agent for agent, _ in found), LOCAL if local else None, code_system)
+    return _Hit(frozenset(agent for agent, _ in found), LOCAL if local else None)
 
 
 def _by_code(hits: list[_Hit], stated: tuple[str, ...], codes: DrugCodes, label: str) -> Drug:
-    specific = [hit for hit in hits if hit.system != ATC]
-    if specific and all(hit.agents <= codes.without_atc for hit in specific):
-        hits = specific
     everything = frozenset[str]().union(*(hit.agents for hit in hits))
     agents = everything.intersection(*(hit.agents for hit in hits))
     if not agents:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,7 @@ from service.fhir.read.references import source_of
 from service.fhir.read.shapes import Raw
 from service.fhir.read.unreadable import Unreadable
 
-_IGNORED_IN_COMPARISON = frozenset({"meta", "text", "fullUrl"})
+_BOOKKEEPING = frozenset({"meta", "text"})
 _DATES = (
     *("effectiveDateTime", "effectiveInstant", "authoredOn", "performedDateTime", "recordedDate", "onsetDateTime"),
     *("occurrenceDateTime", "issued"),
@@ -71,26 +72,37 @@ def _misplaced(key: Key, kind: Kind, entry: Entry) -> Fact | None:
 def _by_source(entries: Sequence[Entry]) -> list[tuple[str, list[Raw]]]:
     """The resources by `Type/id`, the versions of one together, each content once. Those without an id stand alone."""
     identified: dict[str, list[Raw]] = {}
-    anonymous: list[tuple[str, list[Raw]]] = []
+    anonymous: list[Raw] = []
     for entry in entries:
         resource = entry.resource
         if not isinstance(resource, dict):
             continue
-        source = source_of(resource, entry.full_url)
         if entry.full_url is None and not resource.get("id"):
-            if not any(_same(resource, versions[0]) for _, versions in anonymous):
-                anonymous.append((source, [resource]))
-            continue
-        versions = identified.setdefault(source, [])
-        if not any(_same(resource, version) for version in versions):
-            versions.append(resource)
-    return [*identified.items(), *anonymous]
+            anonymous.append(resource)
+        else:
+            identified.setdefault(source_of(resource, entry.full_url), []).append(resource)
+    return [
+        *((source, _once(versions)) for source, versions in identified.items()),
+        *((source_of(resource, None), [resource]) for resource in _once(anonymous)),
+    ]
 
 
-def _same(one: Raw, other: Raw) -> bool:
-    """Whether two resources say the same, their bookkeeping apart."""
-    names = (one.keys() | other.keys()) - _IGNORED_IN_COMPARISON
-    return all(one.get(name) == other.get(name) for name in names)
+def _once(resources: list[Raw]) -> list[Raw]:
+    """Each content once, bookkeeping apart (of the same content the last updated, by its text)."""
+    if len(resources) == 1:
+        return resources
+    distinct: dict[str, Raw] = {}
+    for resource in resources:
+        said = {name: value for name, value in resource.items() if name not in _BOOKKEEPING}
+        content = json.dumps(said, sort_keys=True, default=str)
+        if content not in distinct or _stamp(resource) > _stamp(distinct[content]):
+            distinct[content] = resource
+    return list(distinct.values())
+
+
+def _stamp(resource: Raw) -> str:
+    meta = resource.get("meta")
+    return str(meta.get("lastUpdated")) if isinstance(meta, dict) else ""
 
 
 def _newest(versions: list[Raw], context: Context) -> Raw | None:
@@ -136,7 +148,7 @@ def _read(key: Key, kind: Kind, resource: Raw, source: str, context: Context) ->
             raise Unreadable("it states no subject that can be read")
         if resource.get("modifierExtension"):
             raise Unreadable("a modifierExtension, which may change its meaning, is not understood")
-        return list(kind.read(resource, source, context))
+        return list(dict.fromkeys(kind.read(resource, source, context)))
     except Unreadable as error:
         return [Unread(key, source, error.why, concepts, error.when or _any_date(resource, context))]
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from math import isfinite
 from typing import Final
 
 from cds_cards.record import Administration, Dose, MedicationOrder, SetAside
 from cds_cards.timeline import When
+from service.fhir.read.amounts import Strength
 from service.fhir.read.codes import members
 from service.fhir.read.context import Context, Fact
 from service.fhir.read.courses import course
 from service.fhir.read.dates import spanning
-from service.fhir.read.doses import dose
+from service.fhir.read.dosage import read_dose
 from service.fhir.read.drugs import Drug, drug
 from service.fhir.read.models import validated
 from service.fhir.read.routes import LOCAL, directions_are_local, stated_route
@@ -23,6 +27,7 @@ from service.fhir.read.shapes import (
     Raw,
 )
 from service.fhir.read.statuses import status
+from service.fhir.read.timing_words import daily_in_words
 from service.fhir.read.unreadable import Unreadable
 
 _ORDER: Final = frozenset(
@@ -65,7 +70,7 @@ def read_order(resource: Raw, source: str, context: Context, *, drafted: bool = 
         return
     authored = _authored(valid, context)
     start, end = course(valid, authored, context)
-    stated_dose = dose(tuple(members(valid.get("dosageInstruction", []))), found.product)
+    dose = _dose(valid, found, start, end) if dose_is_valid else Dose(unread="its dosage is not valid FHIR")
     for agent in sorted(found.agents):
         route = _route(resource, found, agent, context)
         if route == LOCAL:
@@ -81,7 +86,7 @@ def read_order(resource: Raw, source: str, context: Context, *, drafted: bool = 
             route=route,
             prohibited=prohibited,
             by_text=found.by_text,
-            dose=stated_dose if dose_is_valid else Dose(unread="its dosage is not valid FHIR"),
+            dose=dose,
             label=found.label or context.guideline.agents[agent].name,
         )
 
@@ -171,19 +176,11 @@ def _route(resource: Raw, found: Drug, agent: str, context: Context) -> str | No
     elif found.route is not None:
         route = found.route or None
     else:
-        written = [
-            text for each in instructions for name in ("text", "patientInstruction") for text in _strings(each, name)
-        ]
-        route = LOCAL if directions_are_local(written) else None
+        route = LOCAL if directions_are_local(_directions(instructions)) else None
     # of the immunoglobulins only the intravenous are the guideline's
     if context.guideline.agents[agent].agent_class == "immunoglobulin" and route not in (None, "iv"):
         return LOCAL
     return route
-
-
-def _strings(element: Raw, name: str) -> list[str]:
-    value = element.get(name)
-    return [value] if isinstance(value, str) else []
 
 
 def _valid_order(resource: Raw, context: Context) -> tuple[dict[str, object], bool]:
@@ -192,6 +189,35 @@ def _valid_order(resource: Raw, context: Context) -> tuple[dict[str, object], bo
         return validated("MedicationRequest", context.fit(resource, MEDICATION_REQUEST)), True
     except Unreadable:
         return validated("MedicationRequest", context.fit(resource, MEDICATION_REQUEST_WITHOUT_DOSE)), False
+
+
+def _dose(order: Raw, found: Drug, start: When | None, end: When | None) -> Dose:
+    """The dose; an order that brings a single administration is not daily, whatever its timing repeats."""
+    instructions = tuple(members(order.get("dosageInstruction", [])))
+    try:
+        dose = read_dose(instructions, _strength(found))
+    except (ValueError, TypeError, AttributeError, ArithmeticError):
+        dose = Dose(unread="its dosage cannot be computed")
+    amounts = (dose.per_administration, dose.per_day, dose.per_week, dose.per_cycle)
+    if not all(isfinite(amount) for amount in amounts if amount is not None):
+        dose = Dose(daily=dose.daily, unread="its dosage is beyond any that is given")
+    if dose.daily is None:
+        return replace(dose, daily=daily_in_words(_directions(instructions)))
+    one_day = start is not None and end is not None and end.end - start.start <= timedelta(days=1)
+    once = dose.per_administration is not None and dose.per_cycle == dose.per_administration
+    return replace(dose, daily=False) if dose.daily and (one_day or once) else dose
+
+
+def _strength(found: Drug) -> Strength:
+    product = found.product
+    if product is None:
+        return Strength()
+    return Strength(mg_per_ml=product.strength_mg) if product.per_ml else Strength(mg=product.strength_mg)
+
+
+def _directions(instructions: Iterable[Raw]) -> list[str]:
+    stated = [each.get(name) for each in instructions for name in ("text", "patientInstruction")]
+    return [text for text in stated if isinstance(text, str)]
 
 
 def _authored(order: Raw, context: Context) -> When | None:

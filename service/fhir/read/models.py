@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fhir.resources.R4B import fhirtypes
@@ -37,29 +38,38 @@ def is_fhir_type(name: object) -> bool:
     return isinstance(name, str) and name.isalpha() and hasattr(fhirtypes, f"{name}Type")
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Where a resource is no valid R4: the way to the member, and the kind of fault by the model's own name."""
+
+    path: tuple[str | int, ...]
+    kind: str
+
+
 def validated(
     resource_type: str, fitted: Mapping[str, object], side: frozenset[str] = frozenset()
 ) -> dict[str, object]:
     """The fitted resource, valid FHIR R4. Faulty elements of `side` are left out; any other fault is Unreadable."""
     content = dict(fitted)
     for _ in range(len(side) + 1):
-        faults = _faults(resource_type, content)
-        if faults is None:
+        found = faults(resource_type, content)
+        if not found:
             return content
-        if not faults or not faults <= side:
-            named = ", ".join(sorted(faults - side))
+        places = frozenset(str(fault.path[0]) for fault in found if fault.path)
+        if not places or not places <= side:
+            named = ", ".join(sorted(places - side))
             raise Unreadable(f"{named} is not valid FHIR" if named else "it is not valid FHIR")
-        content = {name: value for name, value in content.items() if name not in faults}
+        content = {name: value for name, value in content.items() if name not in places}
     raise Unreadable("it is not valid FHIR")
 
 
-def _faults(resource_type: str, content: Mapping[str, object]) -> frozenset[str] | None:
-    """The top-level elements that are at fault (none: the resource as a whole); None when it is valid."""
+def faults(resource_type: str, content: Mapping[str, object]) -> tuple[Fault, ...]:
+    """What is wrong with the resource by its R4 model; a fault without a path concerns all of it."""
     try:
         _MODELS[resource_type].model_validate(dict(content))
     except ValidationError as error:
         # only the places are kept: the messages quote patient data
-        return frozenset(str(fault["loc"][0]) for fault in error.errors(include_input=False) if fault["loc"])
+        return tuple(Fault(fault["loc"], fault["type"]) for fault in error.errors(include_input=False))
     except (KeyError, ValueError, TypeError, RecursionError, ArithmeticError, AttributeError):
-        return frozenset()
-    return None
+        return (Fault((), "unknown"),)
+    return ()

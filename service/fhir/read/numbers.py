@@ -19,6 +19,10 @@ _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}")
 """`1,000` and `1.000` are a thousand for some and one for others."""
 
 
+_LONGEST = 60
+"""Characters of a number with its unit; longer texts are prose."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A number with its comparator and unit as recorded; `code` the UCUM code, `unit` the text."""
@@ -37,6 +41,8 @@ class Written:
 def decimal(value: object) -> Decimal | None:
     """A JSON number, or its digits in a string; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and len(value) > _LONGEST:
         return None
     try:
         read = Decimal(str(value).strip())
@@ -61,7 +67,7 @@ def quantity(element: Raw) -> Written | None:
 
 def written(text: str) -> Written | None:
     """`< 10 ng/mL` → its parts; None when it is anything else, or can be read in two ways."""
-    match = _NUMBER.fullmatch(text)
+    match = _NUMBER.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None or _THOUSANDS.fullmatch(match["number"]):
         return None
     return Written(
@@ -71,7 +77,7 @@ def written(text: str) -> Written | None:
 
 def titre(text: str) -> tuple[float, str | None] | None:
     """`1:320` → (320, None), `≥1:640` → (640, ">=")."""
-    match = _TITRE.fullmatch(text)
+    match = _TITRE.fullmatch(text) if len(text) <= _LONGEST else None
     return (float(match["steps"]), COMPARATORS.get(match["comparator"])) if match else None
 
 
@@ -80,7 +86,7 @@ def limits_in(text: str) -> tuple[Written | None, Written | None] | None:
 
     A high limit keeps its comparator: the value at `< 20` is already above.
     """
-    between = _BETWEEN.fullmatch(text)
+    between = _BETWEEN.fullmatch(text) if len(text) <= _LONGEST else None
     if between is not None:
         if _THOUSANDS.fullmatch(between["low"]) or _THOUSANDS.fullmatch(between["high"]):
             return None

@@ -12,10 +12,11 @@ from service.fhir.read.context import Context, Fact
 from service.fhir.read.dates import moment, spanning, when
 from service.fhir.read.models import validated
 from service.fhir.read.shapes import OBSERVATION, Raw
+from service.fhir.read.statuses import status
 from service.fhir.read.unreadable import Unreadable
 from service.fhir.read.values import Value, read_value
 
-STATUSES: Final = frozenset(
+_STATUSES: Final = frozenset(
     {"registered", "preliminary", "final", "amended", "corrected", "cancelled", "entered-in-error", "unknown"}
 )
 _NEVER_COUNT: Final = frozenset({"registered", "cancelled", "entered-in-error", "unknown"})
@@ -49,26 +50,29 @@ _SIDE: Final = frozenset({"method", "issued"})
 
 
 def named(resource: Raw, context: Context) -> frozenset[str] | None:
-    """The concepts that its codes name; None when none of them is ours."""
+    """The concepts that its codes name; empty when it has no code at all; None when none of them is ours."""
     found = [_named(resource, context), *(_named(part, context) for part in members(resource.get("component")))]
     concepts = frozenset[str]().union(*(each.concepts for each in found))
-    return concepts or None
+    return concepts if concepts or not _has_code(resource) else None
+
+
+def _has_code(resource: Raw) -> bool:
+    return bool(codings(resource.get("code")) or texts(resource.get("code")))
 
 
 def read(resource: Raw, source: str, context: Context) -> Iterator[Fact]:
     """The results in one Observation. Unreadable when its status is."""
-    status = resource.get("status")
-    status = status.strip() if isinstance(status, str) else status
-    if status not in STATUSES:
-        raise Unreadable("its status is missing or unknown to FHIR")
-    if status in _NEVER_COUNT:
-        yield SetAside(source, f"its status is {status}")
-        if status == "registered":
+    stated = status(resource, _STATUSES)
+    if stated in _NEVER_COUNT:
+        yield SetAside(source, f"its status is {stated}")
+        if stated == "registered":
             yield from _pending(resource, source, context)
         return
     if _is_about_another(resource, context):
         yield SetAside(source, "it is about something else than the patient (focus)")
         return
+    if not named(resource, context):
+        raise Unreadable("it states no code that can be read")
     components = [part for part in members(resource.get("component")) if _named(part, context).concepts]
     yield from _part(resource, source, context, has_components=bool(components))
     shared = {name: resource[name] for name in _SHARED if name in resource}

@@ -43,7 +43,8 @@ def read_person(resource: Raw, source: str, context: Context) -> tuple[Person, t
     if "deceasedDateTime" in fitted or "deceasedBoolean" in fitted:
         deceased = True if "deceasedDateTime" in fitted else cast(bool | None, valid.get("deceasedBoolean"))
     sex = valid.get("gender")
-    person = Person(source, cast(Sex, sex) if sex in _SEXES else None, born, deceased)
+    died = when(fitted.get("deceasedDateTime"), context.zone)
+    person = Person(source, cast(Sex, sex) if sex in _SEXES else None, born, deceased, died)
     broken = _unread(source, "birthDate" in fitted and born is None, deceased is None)
     return person, broken
 

@@ -1,8 +1,8 @@
 """What decides in each resource, and nothing else: the elements that are looked at, with the contract's tolerance.
 
 A shape names the members of an element. Fitting a raw resource to its shape leaves out what no rule reads (narrative,
-vendor fields, broken side issues), and puts right what real EHRs get wrong: an object where a list belongs (or a list of
-one where an object does), null or empty members. Dates are given their zone by the caller.
+vendor fields, broken side issues), and puts right what real EHRs get wrong: an object where a list belongs (or a list
+of one where an object does), null or empty members. Dates are given their zone by the caller.
 """
 
 from __future__ import annotations
@@ -64,11 +64,21 @@ _REPEAT: Shape = {
     "period": TEXT,
     "periodMax": TEXT,
     "periodUnit": TEXT,
+    "duration": TEXT,
+    "durationMax": TEXT,
+    "durationUnit": TEXT,
     "dayOfWeek": [TEXT],
     "timeOfDay": [TEXT],
     "when": [TEXT],
 }
-_DOSE_AND_RATE: dict[str, Shape] = {"doseQuantity": QUANTITY, "doseRange": RANGE, "rateQuantity": QUANTITY}
+_DOSE_AND_RATE: Shape = {
+    "type": CONCEPT,
+    "doseQuantity": QUANTITY,
+    "doseRange": RANGE,
+    "rateQuantity": QUANTITY,
+    "rateRange": RANGE,
+    "rateRatio": RATIO,
+}
 _DOSAGE: Shape = {
     "sequence": TEXT,
     "text": TEXT,
@@ -78,6 +88,7 @@ _DOSAGE: Shape = {
     "asNeededCodeableConcept": CONCEPT,
     "route": CONCEPT,
     "doseAndRate": [_DOSE_AND_RATE],
+    "maxDosePerPeriod": RATIO,
 }
 MEDICATION_REQUEST: dict[str, Shape] = {
     "status": TEXT,

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from cds_cards.guideline import ObservationConcept
 from service.fhir.read import numbers
-from service.fhir.read.codes import codings, members, texts
+from service.fhir.read.codes import CRITERIA, codings, members, texts
 from service.fhir.read.numbers import Written
 from service.fhir.read.shapes import Raw
 from service.fhir.read.unreadable import Unreadable
@@ -18,6 +18,7 @@ from service.fhir.units import Unusable, amount, same_unit
 
 _TITRE_UNITS = frozenset({"{titer}", "{titre}", "titer", "titre", "titulo", "título", "1:{titer}"})
 _TITRE = "{titer}"
+_NO_NUMBERS = frozenset({"valueBoolean", "valueCodeableConcept", "valueRatio"})
 _SHOWN = 120
 """Longest piece of a recorded text that a sentence repeats."""
 
@@ -48,13 +49,18 @@ def read_value(part: Raw, concept: ObservationConcept) -> Value | None:
     if element is None:
         return None
     content = part[element]
+    is_number_only = bool(concept.canonical) and not concept.answers
+    if element in _NO_NUMBERS and is_number_only:
+        raise Unreadable(f"{element} holds nothing that could be compared")
+    if concept.id in CRITERIA and element != "valueBoolean":
+        raise Unreadable("a clinical criterion is a valueBoolean")
     if element == "valueBoolean" and isinstance(content, bool):
         return Value("yes" if content else "no", flag=content)
     if element == "valueCodeableConcept":
         return _coded(content)
     if element == "valueString" and isinstance(content, str):
-        return _string(content, part, concept)
-    if element == "valueRatio" and isinstance(content, dict):
+        return _string(content, part, concept, is_number_only=is_number_only)
+    if element == "valueRatio" and isinstance(content, dict) and not concept.canonical:
         return _ratio(content, part)
     number = _number(element, content)
     if number is None:
@@ -78,7 +84,7 @@ def _coded(content: object) -> Value:
     return Value(_short(recorded), words=tuple(word.casefold() for word in words), answers=answers)
 
 
-def _string(text: str, part: Raw, concept: ObservationConcept) -> Value:
+def _string(text: str, part: Raw, concept: ObservationConcept, *, is_number_only: bool) -> Value:
     if not concept.canonical:
         steps = numbers.titre(text)
         if steps is not None:
@@ -87,7 +93,7 @@ def _string(text: str, part: Raw, concept: ObservationConcept) -> Value:
     if number is not None:
         read = _numeric(number, part, concept)
         return replace(read, words=(text.strip().casefold(),)) if not concept.canonical else read
-    if concept.canonical and not concept.answers:
+    if is_number_only:
         raise Unreadable("valueString is not a number with a unit that can be read in one way only")
     return Value(_short(text.strip()), words=(text.strip().casefold(),))
 

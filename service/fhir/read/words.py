@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+
+_BETWEEN_WORDS = re.compile(r"[^a-z0-9]+")
 
 
-@lru_cache(maxsize=4096)
 def plain(text: str) -> str:
     """`Anti-MDA5 (línea)` → `anti mda5 linea`."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    letters = (" " if not char.isalnum() else char for char in decomposed if not unicodedata.combining(char))
+    folded = text.casefold()
+    if not folded.isascii():
+        decomposed = unicodedata.normalize("NFKD", folded)
+        folded = "".join(char for char in decomposed if not unicodedata.combining(char))
     # some write the prefix apart, or glue it on: the word without it would be another drug, or be missed
-    words = " ".join("".join(letters).split()).replace("methyl pred", "methylpred").replace("metil pred", "metilpred")
+    words = (
+        _BETWEEN_WORDS.sub(" ", folded).strip().replace("methyl pred", "methylpred").replace("metil pred", "metilpred")
+    )
     return words.replace("antimda", "anti mda")
 
 

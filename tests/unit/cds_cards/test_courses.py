@@ -62,6 +62,7 @@ def of(result: Therapy, agent: str) -> list[tuple[str, str | None]]:
 )
 def test_what_runs(guideline: Guideline, facts: list[Fact], running: bool) -> None:
     assert ("tacrolimus" in treat(guideline, *facts).running) is running
+    assert treat(guideline, *facts).complete
 
 
 def test_what_never_was_therapy_leaves_no_course(guideline: Guideline) -> None:
@@ -202,6 +203,38 @@ def test_a_dose_that_was_not_given_is_none(guideline: Guideline, status: str) ->
 )
 def test_what_a_stop_and_a_daily_timing_do_to_a_pulse(guideline: Guideline, facts: list[Fact], running: bool) -> None:
     assert ("cyclophosphamide" in treat(guideline, *facts).running) is running
+
+
+@pytest.mark.parametrize(
+    ("facts", "settled"),
+    [
+        ([order("cyclophosphamide", 10, status="completed"), order("cyclophosphamide", None, status="stopped")], False),
+        (
+            [
+                order("cyclophosphamide", "2026-02-20", status="completed"),
+                order("cyclophosphamide", "2026-02", status="stopped"),
+            ],
+            False,
+        ),
+        (
+            [
+                order("cyclophosphamide", "2026-02-20", status="completed"),
+                order("cyclophosphamide", "2026-01", status="stopped"),
+            ],
+            True,
+        ),
+        ([given("cyclophosphamide", "2026-01")], False),  # 29 to 59 days ago
+        ([given("cyclophosphamide", "2026-02")], True),  # 1 to 28 days ago
+        ([order("cyclophosphamide", None, status="completed")], False),
+        ([order("cyclophosphamide", None)], True),  # an active order runs, whenever it began
+        ([order("cyclophosphamide", None), order("cyclophosphamide", 5, status="stopped")], True),
+        ([order("cyclophosphamide", "2026-03", authored=3)], False),  # may begin later this month
+    ],
+)
+def test_pulses_of_uncertain_date(guideline: Guideline, facts: list[Fact], settled: bool) -> None:
+    result = treat(guideline, order("prednisone", 90), *facts)
+    assert result.running == {"prednisone", "cyclophosphamide"}
+    assert (result.stage, result.complete) == (("combination", True) if settled else ("unknown", False))
 
 
 @pytest.mark.parametrize(("distance", "unbroken"), [(42, True), (43, True), (44, False)])

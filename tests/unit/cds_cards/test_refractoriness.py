@@ -310,7 +310,8 @@ def test_a_preliminary_value_counts_only_alone(guideline: Guideline) -> None:
     ("values", "expected"),
     [
         ([("2026-02", 900)], UNKNOWN),  # before the week is over, or after it
-        ([(on(15), 900), ("2026-02", 650)], MET),  # baseline, follow-up or neither: risen every way
+        ([(on(15), 900), ("2026-02-24", 700)], MET),  # whichever is the newer
+        ([(on(15), 900), ("2026-02-24", 600)], UNKNOWN),
         ([(on(15), 900), ("2026-02", 400)], UNKNOWN),
         ([(on(15), 900), ("2026-01", 400)], UNKNOWN),  # may be the baseline of day 0, or be too old
         ([(on(15), 900), ("2025", 400)], MET),

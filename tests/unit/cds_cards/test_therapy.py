@@ -110,7 +110,9 @@ def test_stage(guideline: Guideline, facts: list[Fact], stage: str) -> None:
         ([given("immunoglobulin", 60)], "combination", set()),
         ([order("immunoglobulin", 20, status="completed")], "rescue", {"immunoglobulin"}),
         ([order("immunoglobulin", 20, status="cancelled")], "combination", set()),
-        ([order("immunoglobulin", "2026-02")], "combination", {"immunoglobulin"}),  # day 0 to 27: not settled
+        ([order("immunoglobulin", "2026-02")], "combination", {"immunoglobulin"}),  # day 2 to 29: not settled
+        ([order("immunoglobulin", None)], "combination", {"immunoglobulin"}),
+        ([order("immunoglobulin", -3, authored=1)], "combination", set()),
         ([given("rituximab", 3), proc("pmx-hemoperfusion", start=1)], "rescue", {"pmx-hemoperfusion"}),  # outranks
     ],
 )
@@ -360,6 +362,12 @@ def test_drafts_as_if_signed(guideline: Guideline, drafts: list[Fact], stage: st
     assert result.days_assessed == (30, 30)
 
 
+def test_a_draft_of_an_order_that_would_begin_later_counts_from_now(guideline: Guideline) -> None:
+    later = order("tacrolimus", -5, id="t", authored=1)
+    result = treat(guideline, P, later, draft("tacrolimus", id="t"))
+    assert (result.stage, result.running_stage, result.planned) == ("combination", "glucocorticoid-only", frozenset())
+
+
 def test_a_draft_with_the_id_of_a_running_order_replaces_it(guideline: Guideline) -> None:
     running = order("tacrolimus", 30, id="t"), order("mycophenolate-mofetil", 10)
     other_dose = treat(guideline, P, *running, draft("tacrolimus", id="t"))
@@ -393,7 +401,10 @@ WEIGHT = res("weight", 60, 5)
             False,
         ),
         ([order("prednisone", 10, dose=Dose(per_day=15))], False),  # weight not known
-        ([order("prednisone", 10, dose=Dose(per_day=15)), res("weight", 60, 91)], False),
+        ([order("prednisone", 10, dose=Dose(per_day=15)), res("weight", 60, "2025-12-01T10:00:00Z")], True),
+        ([order("prednisone", 10, dose=Dose(per_day=15)), res("weight", 60, "2025-12-01T09:59:00Z")], False),
+        ([order("prednisone", 10, dose=Dose(per_day=15, basis="per-m2")), WEIGHT], False),
+        ([order("prednisone", 10, dose=Dose(per_day=15, as_needed=True)), WEIGHT], False),
         ([order("prednisone", 10), WEIGHT], False),  # dose not known
         (
             [
