@@ -49,9 +49,9 @@ class Ignored:
 class Assessment:
     """Everything that is known of the patient at `as_of`, in the order of the contract.
 
-    `hypoxaemic`: hypoxaemia for rec-5; `dermatomyositis`: DM or CADM on record; `antibody_pending`: the test is ordered or pending;
-    `imaging_recent`: HRCT or lung function within the policy's days. `ferritin`, `crp`, `kl6` trends for the risk card; `sources` maps every
-    key to how it was answered. `entry`: the drafted orders.
+    `hypoxaemic`: hypoxaemia for rec-5; `dermatomyositis`: DM or CADM on record; `antibody_pending`: the test is
+    ordered or pending; `imaging_recent`: HRCT or lung function within the policy's days. `ferritin`: its trend for the
+    risk card; `answers`: how each key was answered. `entry`: the drafted orders.
     """
 
     as_of: datetime
@@ -85,7 +85,11 @@ class Assessment:
     @property
     def in_scope(self) -> bool:
         """Whether all cards may speak: in the population, anti-MDA5 positive, RPILD."""
-        return self.population.status == "in" and self.anti_mda5.status == "positive" and self.lung_disease.status == "rpild"
+        return (
+            self.population.status == "in"
+            and self.anti_mda5.status == "positive"
+            and self.lung_disease.status == "rpild"
+        )
 
     def standing(self, recommendation: str) -> Standing:
         """The standing of one recommendation."""
@@ -136,9 +140,7 @@ def assess(record: PatientRecord, guideline: Guideline, as_of: datetime) -> Asse
         antibody_pending=antibody_pending(record, policy, as_of),
         imaging_recent=imaging_recent(record, policy, as_of),
         relapse_signs=relapse_signs(record, antibody, guideline, as_of),
-        recommendations=standings(
-            people, antibody, lungs, treatment, response, failure, screens, referral, guideline
-        ),
+        recommendations=standings(people, antibody, lungs, treatment, response, failure, screens, referral, guideline),
         gaps=gaps(
             record,
             people,
@@ -154,10 +156,16 @@ def assess(record: PatientRecord, guideline: Guideline, as_of: datetime) -> Asse
             guideline,
             entry,
         ),
-        ignored=tuple(sorted({Ignored(item.source, item.why) for item in (*record.unread, *record.set_aside)}, key=_named)),
-        answers=dict(record.answers),
+        ignored=_ignored(record),
+        answers={str(key): answer for key, answer in record.answers.items()},
         entry=entry,
     )
+
+
+def _ignored(record: PatientRecord) -> tuple[Ignored, ...]:
+    """What could not be read and what was set aside, once each, by reference."""
+    unread = {Ignored(item.source, item.why) for item in record.unread}
+    return tuple(sorted(unread | {Ignored(item.source, item.why) for item in record.set_aside}, key=_named))
 
 
 def _named(item: Ignored) -> tuple[str, str]:

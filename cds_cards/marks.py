@@ -9,7 +9,7 @@ from cds_cards.exclusions import BIOLOGIC, rivals
 from cds_cards.feasibility import CNI
 from cds_cards.guideline import Agent, Caution, Guideline
 from cds_cards.on_record import in_force, same_substance
-from cds_cards.record import PatientRecord
+from cds_cards.record import Key, PatientRecord
 from cds_cards.therapy import Therapy
 
 # The cautions of `knowledge/agents.toml` that depend on the patient; any other is shown with its agent, without rank.
@@ -17,6 +17,9 @@ FERTILITY = "fertility"  # Table 1, rows 2 and 3: cyclophosphamide, women or men
 EMBRYOPATHY = "embryopathy"  # Table 1, row 3: mycophenolate and rituximab, women who may become pregnant
 BIOLOGIC_COMBINATION = "biologic-combination"  # Table 1, row 4: tofacitinib beside a biologic
 WITHOUT_CNI = "without-cni"  # rec-3: rituximab on glucocorticoid and cyclophosphamide without a CNI
+
+
+_ORDERS: tuple[Key, ...] = ("medications", "administrations", "drafts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def _unread(agent: Agent, record: PatientRecord, guideline: Guideline) -> Iterat
         text = f"An allergy entry that names {agent.name} could not be read: check it first."
         yield Mark("allergy-unread", text, "record")
     watched = own.union(*rivals(agent, guideline).values())
-    unread = (*record.unread_of("medications"), *record.unread_of("administrations"))
+    unread = tuple(item for key in _ORDERS for item in record.unread_of(key))
     found = {name for item in unread for name in item.concepts & watched}
     if found:
         text = f"An order or administration of {_names(found, guideline)} could not be read: check it first."

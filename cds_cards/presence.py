@@ -129,4 +129,7 @@ def _by_number(result: Result) -> Verdict:
     number = result.value if result.value is not None else result.titre_steps
     if number is None or result.limits[1] is None:
         return Verdict.UNKNOWN
+    if result.comparator is None:
+        # exact, for nothing was computed here: the limit "< 20" lies a hair below 20
+        return Verdict.of(number > result.limits[1])
     return above(number, result.comparator, result.limits[1])

@@ -49,10 +49,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Reduce:
-    """The drafted order `target` whole, with its one dose lowered to `per_administration` mg, nothing else changed.
+    """The drafted order `target` whole, with its dose lowered to `per_administration` mg, nothing else changed.
 
-    `basis`: whether the order is written, and the amount stands, per kg or per m². The order has one instruction, and
-    all its administrations bring the same amount.
+    `basis`: whether the order is written, and the amount stands, per kg or per m². All administrations of the order
+    bring the same amount.
     """
 
     target: str

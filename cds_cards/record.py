@@ -12,9 +12,11 @@ from typing import Literal
 
 from cds_cards.timeline import When
 
-Key = Literal[
+Search = Literal[
     "patient", "observations", "medications", "conditions", "allergies", "procedures", "referrals", "administrations"
 ]
+Key = Literal[Search, "drafts"]
+"""The searches, and `drafts`: the orders that a call is about, which make nothing of the record unknown."""
 Answer = Literal["complete", "partial", "missing"]
 """How a search was answered: in full, with pages not fetched, or not at all."""
 
@@ -72,8 +74,7 @@ class Dose:
     `per_day` and `per_week` are the most that any day or week brings; `per_cycle` all administrations of a course with a stated end or
     count. `basis` tells whether the order is written per kg or per m² (then all amounts are per kg or m²).
     `daily` is True for a timing of at least once a day, False for a rarer or single one, None when no timing is stated.
-    `every_days`: days from one administration to the next of a rarer timing (None: not stated). `uniform`: every
-    administration brings the same amount.
+    `every_days`: days between administrations of a rarer timing (None: not stated). `uniform`: all bring the same.
     """
 
     per_administration: float | None = None

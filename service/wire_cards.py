@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
+from zoneinfo import ZoneInfo
 
 from cds_cards.assessment import Assessment
 from cds_cards.card import Card, Reason
 from cds_cards.guideline import Guideline
-from cds_cards.proposals import Action, Suggestion
+from cds_cards.proposals import Action, Reduce, Suggestion
 from service.fhir.gather import PatientBundle
 from service.fhir.read.unreadable import Unreadable
-from service.fhir.write import draft_resource, stopped_resource
+from service.fhir.write import draft_resource, reduced_resource, stopped_resource
 from service.parts import Parts
 from service.wire import HookRequest
 from service.wire_assessment import assessment_json
@@ -26,7 +27,7 @@ def response_json(
     cards: Sequence[Card], assessment: Assessment, request: HookRequest, bundle: PatientBundle, parts: Parts
 ) -> Json:
     """The body of a 200: the cards of the topics that are not switched off, and the assessment."""
-    encoder = _Encoder(request, bundle, parts)
+    encoder = _Encoder(request, bundle, assessment, parts)
     body: Json = {"cards": [encoder.card(card) for card in cards if card.topic not in parts.settings.topics_off]}
     if parts.settings.response_extension:
         body["extension"] = {ASSESSMENT_EXTENSION: assessment_json(assessment, parts.guideline)}
@@ -36,9 +37,11 @@ def response_json(
 class _Encoder:
     """Encodes the cards of one call."""
 
-    def __init__(self, request: HookRequest, bundle: PatientBundle, parts: Parts) -> None:
+    def __init__(self, request: HookRequest, bundle: PatientBundle, assessment: Assessment, parts: Parts) -> None:
         self._request = request
         self._bundle = bundle
+        self._assessment = assessment
+        self._zone = ZoneInfo(parts.guideline.policy.zone)
         self._canonical = parts.settings.canonical
         self._guideline = parts.guideline
 
@@ -86,9 +89,18 @@ class _Encoder:
             body["resource"] = draft_resource(action.proposal, self._request.patient_id, self._request.encounter_id)
         elif action.kind == "delete":
             body["resourceId"] = action.target
+        elif isinstance(action.change, Reduce):
+            body["resource"] = reduced_resource(self._bundle, action.change, self._once(action.target), self._zone)
         else:
-            body["resource"] = stopped_resource(self._bundle, action.target)
+            body["resource"] = stopped_resource(self._bundle, action.target, self._zone)
         return body
+
+    def _once(self, target: str) -> float:
+        """What one administration of a draft brings as it was drafted. Unreadable when that is not known."""
+        for draft in self._assessment.entry.drafts:
+            if draft.target == target and draft.once:
+                return draft.once
+        raise Unreadable("the drafted amount is not known")
 
     def _reason(self, reason: Reason) -> Mapping[str, str]:
         system = reason.system or f"{self._canonical}/CodeSystem/override-reason"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_cards.advice.drafting import draft_card
-from cds_cards.advice.drafts import draft_lines, instead, names_of, removal, removals, unchecked_lines
+from cds_cards.advice.drafts import draft_lines, instead, names_of, removal, removals, unchecked_lines, unread_drafts
 from cds_cards.advice.failing import add_on
 from cds_cards.advice.initial import with_cni, without_cni
 from cds_cards.card import Card
@@ -30,6 +30,7 @@ from cds_cards.wording import (
 )
 
 _RUNNING_STANDS = "The running combination is the guideline's alternative; nothing has to be added to it for this draft"
+_NOTHING_LEFT = "No alternative of the guideline is left that suits by what is on record: ask an expert centre"
 _FAILING = ("refractory", "probable")
 
 
@@ -41,12 +42,15 @@ def drafted_agents(plan: Plan, item: PlanItem) -> Card:
     chosen = () if infected else _alternatives(plan)
     removed = removals(plan, drafts, why)
     suggestions = (*removal(plan, drafts, why), *(instead(suggestion, removed) for _, suggestion in chosen))
+    nothing = (_NOTHING_LEFT,) if _expected(plan) and not (chosen or infected) else ()
     if infected:
         suggestions = (*suggestions, *infection_work_up(plan))
+    elif nothing or not suggestions:
+        suggestions = (*suggestions, expert_contact(_NOTHING_LEFT))
     agents = [agent for started, _ in chosen for agent in started]
     detail = Detail(
         lead=f"{names} drafted: {_judged(plan, item)}; consider removing the draft",
-        first=(*infection_first(plan), *unread_line(plan)),
+        first=(*infection_first(plan), *nothing, *unread_line(plan), *unread_drafts(plan)),
         found=(*draft_lines(plan, drafts), regimen_line(plan), *_alternative_line(plan), *disease_lines(plan)),
         cautions=(*_in_pregnancy(plan, drafts), *cautions(plan, agents)),
         rule=rule_lines(plan, item.topic, *_rule_of_alternatives(plan)),
@@ -56,10 +60,8 @@ def drafted_agents(plan: Plan, item: PlanItem) -> Card:
         unknown=(*unchecked_lines(plan, drafts), *gap_lines(plan, "medications", "allergies")),
     )
     summary = f"{names} drafted: {_judged(plan, item)} ({item.topic})"
-    if not suggestions:
-        nothing = "Neither the draft nor an alternative can be named here: ask an expert centre"
-        return draft_card(item, summary, detail, (expert_contact(nothing),))
-    return draft_card(item, summary, detail, suggestions, "any" if infected else "at-most-one")
+    # a removal, a work-up and a consultation do not exclude each other; alternatives do
+    return draft_card(item, summary, detail, suggestions, "at-most-one" if chosen else "any")
 
 
 def _judged(plan: Plan, item: PlanItem) -> str:
@@ -68,6 +70,11 @@ def _judged(plan: Plan, item: PlanItem) -> str:
     if plan.assessment.therapy.phase == "induction":
         return "not recommended for induction in anti-MDA5 RPILD"
     return "not recommended in anti-MDA5 RPILD, above all not for induction"
+
+
+def _expected(plan: Plan) -> bool:
+    """Whether the guideline has something to put in this place, in the phase it speaks of."""
+    return bool(_rule_of_alternatives(plan))
 
 
 def _alternatives(plan: Plan) -> tuple[tuple[tuple[str, ...], Suggestion], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_cards.advice.drafting import draft_card
-from cds_cards.advice.drafts import draft_lines, names_of, unchecked_lines
+from cds_cards.advice.drafts import draft_lines, names_of, unchecked_lines, unread_drafts
 from cds_cards.card import Card
 from cds_cards.dose_bounds import UNITS
 from cds_cards.markdown import Detail, inert
@@ -25,6 +25,7 @@ def drafted_dose(plan: Plan, item: PlanItem) -> Card:
     policy = plan.guideline.policy
     detail = Detail(
         lead=f"{names}: the drafted dose lies above the range reported in the literature",
+        first=unread_drafts(plan),
         found=(
             *draft_lines(plan, drafts),
             *(f"{_name(plan, draft)}: {inert(draft.dose.why)}" for draft in drafts),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_cards.advice.drafting import draft_card
-from cds_cards.advice.drafts import draft_lines, names_of, unchecked_lines
+from cds_cards.advice.drafts import draft_lines, names_of, unchecked_lines, unread_drafts
 from cds_cards.advice.monitoring import level_policy
 from cds_cards.card import Card
 from cds_cards.markdown import Detail, inert
@@ -30,7 +30,7 @@ def drafted_monitoring(plan: Plan, item: PlanItem) -> Card:
     barriers = plan.assessment.safety.cni_reasons
     detail = Detail(
         lead=lead,
-        first=unread_line(plan),
+        first=(*unread_line(plan), *unread_drafts(plan)),
         found=(
             *draft_lines(plan, drafts),
             "No open order of its level is on record or among the drafts",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_cards.advice.drafting import draft_card
-from cds_cards.advice.drafts import draft_lines, unchecked_lines
+from cds_cards.advice.drafts import draft_lines, unchecked_lines, unread_drafts
 from cds_cards.advice.initial import rec_3
 from cds_cards.card import Card
 from cds_cards.markdown import Detail
@@ -40,7 +40,7 @@ def _caution(plan: Plan, item: PlanItem) -> Card:
     others = cautions(plan, [draft.agent for draft in drafts])
     detail = Detail(
         lead="Rituximab on glucocorticoid and cyclophosphamide without a calcineurin inhibitor: with caution",
-        first=unread_line(plan),
+        first=(*unread_line(plan), *unread_drafts(plan)),
         found=(*draft_lines(plan, drafts), regimen_line(plan), *disease_lines(plan)),
         cautions=(*marks, *others),
         rule=rule_lines(plan, "rec-3"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cds_cards.advice.drafting import draft_card
-from cds_cards.advice.drafts import NO_GRADE, draft_lines, names_of, removal, unchecked_lines
+from cds_cards.advice.drafts import NO_GRADE, draft_lines, names_of, removal, unchecked_lines, unread_drafts
 from cds_cards.card import Card
 from cds_cards.markdown import Detail, inert
 from cds_cards.marks import BIOLOGIC_COMBINATION, EMBRYOPATHY, FERTILITY
@@ -41,6 +41,7 @@ def pregnancy_card(plan: Plan, item: PlanItem) -> Card:
         found, suggestions = f"a man below {policy.men_fertility_age:g} years, or of unknown age", ()
     detail = Detail(
         lead=lead,
+        first=unread_drafts(plan),
         found=(inert(found), *draft_lines(plan, drafts), regimen_line(plan), *disease_lines(plan)),
         cautions=marks,
         rule=rule_lines(plan, *_rows(drafts)),
@@ -67,6 +68,7 @@ def allergy_card(plan: Plan, item: PlanItem) -> Card:
     texts = dict.fromkeys(inert(f"{entry.text}: {entry.evidence}") for entry in entries)
     detail = Detail(
         lead=f"{names} drafted: an allergy or intolerance to it is on record",
+        first=unread_drafts(plan),
         found=(*texts, *draft_lines(plan, drafts), regimen_line(plan), *disease_lines(plan)),
         rule=(NO_GRADE,),
         evidence=evidence_lines(plan, ()),
@@ -90,7 +92,7 @@ def interaction_card(plan: Plan, item: PlanItem) -> Card:
     pairs = dict.fromkeys(" with ".join(names[agent].name for agent in each.agents) for each in found)
     detail = Detail(
         lead=f"To be given together: {', '.join(pairs)}. Review before signing",
-        first=unread_line(plan),
+        first=(*unread_line(plan), *unread_drafts(plan)),
         found=(
             *(inert(each.text) for each in found),
             *draft_lines(plan, drafts),

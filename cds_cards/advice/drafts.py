@@ -28,6 +28,15 @@ def draft_lines(plan: Plan, drafts: Iterable[Drafted]) -> tuple[str, ...]:
     )
 
 
+def unread_drafts(plan: Plan) -> tuple[str, ...]:
+    """The drafts that could not be read, which may hold what seems to be missing."""
+    unread = plan.assessment.entry.unread
+    named = inert("; ".join(unread))
+    return (
+        (f"Could not read among the drafts: {named}. What it orders is not counted; check it first",) if unread else ()
+    )
+
+
 def unchecked_lines(plan: Plan, drafts: Iterable[Drafted]) -> tuple[str, ...]:
     """Why a dose of these drafts was not checked."""
     return tuple(inert(unchecked(draft, plan.guideline)) for draft in drafts if draft.dose.status == "not-checked")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_cards.advice.drafting import draft_card
-from cds_cards.advice.drafts import draft_lines, unchecked_lines
+from cds_cards.advice.drafts import draft_lines, unchecked_lines, unread_drafts
 from cds_cards.card import Card
 from cds_cards.markdown import Detail, inert
 from cds_cards.offers import (
@@ -54,7 +54,7 @@ def rec_2(plan: Plan, item: PlanItem) -> Card:
     nothing = (_NOTHING_LEFT,) if not (suggestions or infected) else ()
     detail = Detail(
         lead=_lead(item, infected),
-        first=(*infection_first(plan), *nothing, *_urgent(plan), *unread_line(plan)),
+        first=(*infection_first(plan), *nothing, *_urgent(plan), *unread_line(plan), *unread_drafts(plan)),
         found=(
             *draft_lines(plan, drafts),
             *disease_lines(plan),
@@ -87,7 +87,7 @@ def rec_3(plan: Plan, item: PlanItem) -> Card:
         lead="Work up the infection on record before the combination is started"
         if infected
         else "No calcineurin inhibitor is feasible: glucocorticoid with cyclophosphamide and/or mycophenolate",
-        first=(*infection_first(plan), *nothing, *_urgent(plan), *unread_line(plan)),
+        first=(*infection_first(plan), *nothing, *_urgent(plan), *unread_line(plan), *unread_drafts(plan)),
         found=(
             *draft_lines(plan, drafts),
             *disease_lines(plan),

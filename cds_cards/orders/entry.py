@@ -56,12 +56,14 @@ class Drafted:
 class OrderEntry:
     """The drafts that give a drug, by agent and source. `levels_ordered`: CNIs whose blood level is ordered or planned.
 
-    `services_known`: the referrals on record were read in full; without that no level is called *not ordered*.
+    `services_known`: the referrals on record were read in full; else a level may be ordered already. `unread`: drafts
+    that could not be read, each with its reason.
     """
 
     drafts: tuple[Drafted, ...] = ()
     levels_ordered: frozenset[str] = frozenset()
     services_known: bool = True
+    unread: tuple[str, ...] = ()
 
     @property
     def selected(self) -> tuple[Drafted, ...]:
@@ -85,6 +87,7 @@ def order_entry(record: PatientRecord, therapy: Therapy, size: BodySize, guideli
         drafts=tuple(sorted(drafts, key=_place)),
         levels_ordered=frozenset(agent for agent in _cnis(guideline) if _ordered(f"{agent}-level", services)),
         services_known=record.read_in_full("referrals"),
+        unread=tuple(sorted({f"{item.source} ({item.why})" for item in record.unread_of("drafts")})),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from cds_cards.record import Answer, Key
@@ -11,6 +11,7 @@ from service.errors import DataUnobtainable
 from service.prefetch import KEYS, PATIENT_KEY, REQUIRED_KEYS
 from service.wire import PrefetchAnswer
 
+ORDER_HOOKS = frozenset({"order-select", "order-sign"})
 _HARMLESS_SEVERITIES = frozenset({"warning", "information"})
 
 
@@ -25,12 +26,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class PatientBundle:
-    """All that came with a call. `unobtainable` are required keys (other than `patient`) without an answer."""
+    """All that came with a call. `unobtainable` are required keys (other than `patient`) without an answer.
+
+    `drafts` are the entries of context.draftOrders, `selections` the newly selected ones (None: all of them).
+    """
 
     patient: Entry
     entries: Mapping[Key, tuple[Entry, ...]]
     answers: Mapping[Key, Answer]
     unobtainable: tuple[str, ...] = ()
+    drafts: tuple[Entry, ...] = ()
+    selections: tuple[str, ...] | None = None
 
 
 def gather(prefetch: Mapping[str, PrefetchAnswer]) -> PatientBundle:
@@ -51,6 +57,18 @@ def gather(prefetch: Mapping[str, PrefetchAnswer]) -> PatientBundle:
         answers={key: answer for key, (_, answer) in unpacked.items()},
         unobtainable=unobtainable,
     )
+
+
+def with_drafts(bundle: PatientBundle, hook: str, context: Mapping[str, object]) -> PatientBundle:
+    """The bundle with what the context of an order hook drafts; without `selections`, every draft is selected."""
+    drafted = context.get("draftOrders") if hook in ORDER_HOOKS else None
+    entries: list[Entry] = []
+    if isinstance(drafted, dict) and drafted:
+        named = isinstance(drafted.get("resourceType"), str) and drafted["resourceType"] != "Bundle"
+        entries = [Entry(drafted)] if named else _bundle(drafted)[0]
+    selections = context.get("selections") if hook == "order-select" else None
+    selected = tuple(map(str, selections)) if isinstance(selections, list) else None
+    return replace(bundle, drafts=tuple(entries), selections=selected)
 
 
 def _the_patient(entries: tuple[Entry, ...]) -> Entry:
@@ -94,8 +112,8 @@ def _bundle(bundle: Mapping[str, object]) -> tuple[list[Entry], bool]:
         else:
             full_url = item.get("fullUrl")
             entries.append(Entry(resource, full_url if isinstance(full_url, str) else None, _mode(item) == "include"))
-    total = bundle.get("total")
-    if isinstance(total, int) and not isinstance(total, bool) and total > len(entries):
+    total, matches = bundle.get("total"), sum(not entry.included for entry in entries)
+    if isinstance(total, int) and not isinstance(total, bool) and total > matches:
         complete = False  # the server says that it found more than it sent
     return entries, complete
 

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from fractions import Fraction
 from typing import Any
 
 from cds_cards.guideline import Code
-from cds_cards.proposals import MedicationProposal, ServiceProposal
+from cds_cards.proposals import MedicationProposal, Reduce, ServiceProposal
 from service.fhir.gather import PatientBundle
-from service.fhir.read.models import validated
+from service.fhir.lowering import lowered
+from service.fhir.read.drafts import draft_source
 from service.fhir.read.references import source_of
+from service.fhir.repair import repaired
 
 Json = dict[str, Any]
-_EMPTY: tuple[object, ...] = (None, "", {}, [])
-_LISTS = frozenset(
-    {"category", "dosageInstruction", "identifier", "insurance", "note", "reasonCode", "reasonReference", "basedOn"}
-)
-"""Elements of MedicationRequest that are lists, and that older messages send as one object."""
-_DECIDING = frozenset(
-    {"id", "status", "intent", "subject", "medicationCodeableConcept", "medicationReference", "dosageInstruction"}
-)
 
 
 def draft_resource(proposal: MedicationProposal | ServiceProposal, patient_id: str, encounter_id: str | None) -> Json:
-    """A MedicationRequest or ServiceRequest, status `draft`, intent `order`, for the patient; no id, no date: the EHR gives them."""
+    """A MedicationRequest or ServiceRequest, status `draft`, intent `order`, for the patient.
+
+    It has neither id nor date: the EHR gives them.
+    """
     resource: Json = (
         _medication_request(proposal) if isinstance(proposal, MedicationProposal) else _service_request(proposal)
     )
@@ -34,9 +33,20 @@ def draft_resource(proposal: MedicationProposal | ServiceProposal, patient_id: s
     return resource
 
 
-def stopped_resource(bundle: PatientBundle, target: str) -> Json:
-    """The whole MedicationRequest `target` as it was sent, put right where it was no valid R4, with status `stopped`."""
-    return {**valid_order(on_record(bundle, target)), "status": "stopped"}
+def stopped_resource(bundle: PatientBundle, target: str, zone: tzinfo) -> Json:
+    """The whole MedicationRequest `target` on record, with status `stopped`. Unreadable when it cannot be made R4."""
+    return {**repaired(on_record(bundle, target), zone), "status": "stopped"}
+
+
+def reduced_resource(bundle: PatientBundle, change: Reduce, once: float, zone: tzinfo) -> Json:
+    """The whole drafted MedicationRequest, only its dose lowered, in the units in which it is written.
+
+    `once`: what one administration of the draft brings, in the amount and basis of `change`. Unreadable when the draft
+    cannot be made R4.
+    """
+    order = repaired(drafted(bundle, change.target), zone)
+    order.setdefault("id", change.target.rpartition("/")[2])
+    return lowered(order, Fraction(str(change.per_administration)) / Fraction(str(once)))
 
 
 def on_record(bundle: PatientBundle, target: str) -> Mapping[str, Any]:
@@ -47,32 +57,12 @@ def on_record(bundle: PatientBundle, target: str) -> Mapping[str, Any]:
     raise KeyError(target)
 
 
-def valid_order(resource: Mapping[str, Any]) -> Json:
-    """A MedicationRequest with everything it says, made valid R4: an EHR's harmless deviations put right, as when reading.
-
-    A side element that is still faulty is left out. Raises Unreadable when what decides is at fault.
-    """
-    content: Json = {
-        name: [value] if name in _LISTS and isinstance(value, dict) else value
-        for name, value in without_empty(resource).items()
-    }
-    content.pop("resourceType", None)
-    valid = validated("MedicationRequest", content, frozenset(content.keys() - _DECIDING))
-    return {"resourceType": "MedicationRequest", **valid}
-
-
-def without_empty(resource: Mapping[str, Any]) -> Json:
-    """The resource without null and empty members, at every depth."""
-    kept = {name: _without_empty(value) for name, value in resource.items()}
-    return {name: value for name, value in kept.items() if value not in _EMPTY}
-
-
-def _without_empty(value: Any) -> Any:
-    if isinstance(value, dict):
-        return without_empty(value)
-    if isinstance(value, list):
-        return [kept for member in value if (kept := _without_empty(member)) not in _EMPTY]
-    return value
+def drafted(bundle: PatientBundle, target: str) -> Mapping[str, Any]:
+    """The drafted MedicationRequest of the name `target`, with a status. KeyError when there is none."""
+    for entry in bundle.drafts:
+        if isinstance(entry.resource, dict) and draft_source(entry) == target:
+            return entry.resource if entry.resource.get("status") else {**entry.resource, "status": "draft"}
+    raise KeyError(target)
 
 
 def _medication_request(proposal: MedicationProposal) -> Json:

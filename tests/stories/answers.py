@@ -50,8 +50,8 @@ def topics(body: Json) -> list[str]:
 
 
 def resources(request: Mapping[str, Any]) -> Iterator[Json]:
-    """Every resource of a request's prefetch."""
-    for value in request["prefetch"].values():
+    """Every resource of a request's prefetch, and its drafts."""
+    for value in (*request["prefetch"].values(), request["context"].get("draftOrders")):
         if value is not None:
             yield from (
                 (entry["resource"] for entry in value["entry"]) if value["resourceType"] == "Bundle" else (value,)
@@ -85,6 +85,30 @@ def additions(card: Json) -> set[frozenset[str]]:
 def stops(suggestion: Json) -> bool:
     """Whether a suggestion stops a running order."""
     return any(a["type"] == "update" and a["resource"]["status"] == "stopped" for a in suggestion.get("actions", ()))
+
+
+def removed(card: Json) -> set[str]:
+    """What a card proposes to remove from the basket."""
+    return {action["resourceId"] for action in _actions(card) if action["type"] == "delete"}
+
+
+def lowered(card: Json) -> list[Json]:
+    """The drafts that a card proposes to lower, as they would then stand."""
+    updates = (action["resource"] for action in _actions(card) if action["type"] == "update")
+    return [resource for resource in updates if resource["status"] != "stopped"]
+
+
+def dose_of(order: Json) -> float:
+    """The one dose of an order, in the unit in which it is written."""
+    (instruction,) = order["dosageInstruction"]
+    (stated,) = instruction["doseAndRate"]
+    value: float = stated["doseQuantity"]["value"]
+    return value
+
+
+def _actions(card: Json) -> Iterator[Json]:
+    for suggestion in card.get("suggestions", ()):
+        yield from suggestion.get("actions", ())
 
 
 def _agent(order: Json) -> str:

@@ -21,6 +21,7 @@ PREFETCH = {
     *("patient", "observations", "medications", "conditions"),
     *("allergies", "procedures", "referrals", "administrations"),
 }
+DRUG_NOT_CHOSEN = "drug-not-chosen"
 DATES = ("effectiveDateTime", "issued", "authoredOn", "recordedDate", "onsetDateTime", "deceasedDateTime")
 PUBLISHED = {
     "published-1": ("female", 71, 0.19, 1289),
@@ -54,6 +55,8 @@ def test_request_is_whole(name: str, now: datetime) -> None:
 def test_resources_are_valid_r4(name: str, now: datetime) -> None:
     request = fixtures.story(name).render(now)
     for resource in (*resources(request), *filter(None, request["prefetch"].values())):
+        if name == DRUG_NOT_CHOSEN and resource["resourceType"] == "MedicationRequest":
+            resource = resource | {"medicationCodeableConcept": {"text": "what will be chosen"}}
         get_fhir_model_class(resource["resourceType"]).model_validate(resource)
 
 
@@ -92,7 +95,9 @@ def test_every_recommendation_stage_and_status_has_a_story() -> None:
     assert {card["topic"] for story in expected for card in story["cards"]} >= {
         *("risk", "rec-2", "rec-2b", "rec-3", "rec-4", "rec-5", "rec-6", "rec-7", "rec-8", "rec-9", "rec-10"),
         *("refractoriness", "diagnosis", "data-gap"),
+        *("dose", "safety-pregnancy", "safety-allergy", "safety-interaction"),
     }
+    assert {fixtures.story(name).hook for name in NAMES} == set(SERVICES)
 
 
 @pytest.mark.parametrize(("name", "published"), PUBLISHED.items())

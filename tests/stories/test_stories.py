@@ -19,7 +19,10 @@ from tests.stories.answers import (
     SERVICES,
     additions,
     answer,
+    dose_of,
+    lowered,
     proposed,
+    removed,
     stops,
     topics,
     words,
@@ -163,6 +166,12 @@ def test_what_cards_say_and_propose(told: Any) -> None:
         if "offers" in expected:
             offered = frozenset().union(*(proposed(suggestion) for suggestion in card.get("suggestions", ())))
             assert offered == set(expected["offers"]), expected["topic"]
+        if "deletes" in expected:
+            drafts = {f"MedicationRequest/{story.name}-draft-{drug}-1" for drug in expected["deletes"]}
+            assert removed(card) == drafts, expected["topic"]
+        if "lowers" in expected:
+            doses = {f"{story.name}-draft-{drug}-1": value for drug, value in expected["lowers"].items()}
+            assert {order["id"]: dose_of(order) for order in lowered(card)} == doses, expected["topic"]
         if "switch" in expected:
             assert any(stops(suggestion) and proposed(suggestion) for suggestion in card["suggestions"])
 

@@ -15,6 +15,7 @@ from cds_cards.record import (
     Administration,
     Allergy,
     Diagnosis,
+    DraftOrder,
     Key,
     MedicationOrder,
     PatientRecord,
@@ -29,6 +30,7 @@ from service.fhir.gather import Entry, PatientBundle
 from service.fhir.read import allergies, conditions, medications, observations
 from service.fhir.read.codes import Vocabulary, vocabulary
 from service.fhir.read.context import Context, Fact
+from service.fhir.read.drafts import read_drafts
 from service.fhir.read.kinds import Kind, read_entries
 from service.fhir.read.patient import read_person, the_patient
 from service.fhir.read.references import references
@@ -50,12 +52,14 @@ _FactT = TypeVar("_FactT", bound=Fact)
 def read_record(bundle: PatientBundle, patient_id: str, guideline: Guideline, canonical: str) -> PatientRecord:
     """The record of the patient of this call; `canonical` is the base of our own code systems.
 
-    Raises NotAPatient (422), WrongPatient (400), then DataUnobtainable (412) for required keys without an answer.
+    Raises NotAPatient (422), WrongPatient (400, by the Patient or by a draft), then DataUnobtainable (412) for required
+    keys without an answer.
     """
     patient_id = patient_id.strip().removeprefix("Patient/")
     patient = the_patient(bundle.patient.resource, patient_id)
     context = _context(bundle, patient_id, guideline, canonical)
     person, unread_person = read_person(patient, f"Patient/{patient_id}", context)
+    drafted = read_drafts(bundle.drafts, bundle.selections, _among_drafts(bundle, context))
     if bundle.unobtainable:
         raise DataUnobtainable(bundle.unobtainable)
     context = replace(context, born=person.born)
@@ -71,8 +75,10 @@ def read_record(bundle: PatientBundle, patient_id: str, guideline: Guideline, ca
         allergies=_of(facts, Allergy),
         procedures=_of(facts, Procedure),
         services=_of(facts, ServiceOrder),
-        unread=_of(facts, Unread),
-        set_aside=_of(facts, SetAside),
+        drafts=tuple(fact for fact in drafted if isinstance(fact, DraftOrder)),
+        draft_services=tuple(fact for fact in drafted if isinstance(fact, ServiceOrder)),
+        unread=(*_of(facts, Unread), *(fact for fact in drafted if isinstance(fact, Unread))),
+        set_aside=(*_of(facts, SetAside), *(fact for fact in drafted if isinstance(fact, SetAside))),
         answers=bundle.answers,
     )
 
@@ -82,15 +88,24 @@ def _of(facts: list[Fact], kind: type[_FactT]) -> tuple[_FactT, ...]:
 
 
 def _context(bundle: PatientBundle, patient_id: str, guideline: Guideline, canonical: str) -> Context:
-    everything: list[Entry] = [bundle.patient]
-    for entries in bundle.entries.values():
-        everything += entries
     return Context(
         guideline=guideline,
         vocabulary=_vocabulary(guideline, canonical),
         zone=ZoneInfo(guideline.policy.zone),
-        references=references(patient_id, everything),
+        references=references(patient_id, [*bundle.drafts, *_on_record(bundle)]),
     )
+
+
+def _among_drafts(bundle: PatientBundle, context: Context) -> Context:
+    """The same, but a draft means the Medication beside it, should another of that id be on record."""
+    if not bundle.drafts:
+        return context
+    patient_id = context.references.patient.removeprefix("Patient/")
+    return replace(context, references=references(patient_id, [*_on_record(bundle), *bundle.drafts]))
+
+
+def _on_record(bundle: PatientBundle) -> list[Entry]:
+    return [bundle.patient, *(entry for entries in bundle.entries.values() for entry in entries)]
 
 
 _built: tuple[Guideline, str, Vocabulary] | None = None

@@ -6,7 +6,9 @@ is not chosen yet when the first call comes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from cds_cards.record import Dose, DraftOrder, Key, MedicationOrder, ServiceOrder, SetAside, Unread
@@ -15,11 +17,10 @@ from service.fhir.gather import Entry
 from service.fhir.read.codes import members
 from service.fhir.read.conditions import named_services, read_service
 from service.fhir.read.context import Context, Fact
-from service.fhir.read.kinds import one_per_content
 from service.fhir.read.medications import named, product_increment, read_order
 from service.fhir.read.models import is_fhir_type
-from service.fhir.read.references import normalised, source_of
 from service.fhir.read.r4 import without_empty
+from service.fhir.read.references import normalised, source_of
 from service.fhir.read.shapes import Raw
 from service.fhir.read.unreadable import Unreadable
 
@@ -34,11 +35,14 @@ _ORDERS: Final = ("Request", "Order", "Prescription")
 """How FHIR ends the names of the resources that order something."""
 _OF_COURSE: Final = frozenset({"authoredOn", "dispenseRequest", "occurrenceDateTime", "occurrencePeriod"})
 """When a draft was begun, and when it is to be dispensed: it would run from its signing."""
+_BOOKKEEPING: Final = frozenset({"meta", "text"})
+_IDENTIFIED: Final = "/"
+"""In the name of what has an id or a fullUrl."""
 
 
 def draft_source(entry: Entry) -> str:
     """How cards and `ignored` name a draft: `Type/id`, by its own id, else by its fullUrl; else words."""
-    resource = entry.resource if isinstance(entry.resource, dict) else {}
+    resource = _members(entry)
     own = source_of(resource, None)
     if resource.get("id") or entry.full_url is None:
         return own
@@ -52,35 +56,50 @@ def read_drafts(entries: Sequence[Entry], selections: Collection[str] | None, co
     for entry in entries:
         _must_be_ours(entry, context)
     facts: list[DraftFact] = []
-    chosen = [entry for entry in entries if not _is_open(entry)]
-    for entry in chosen:
+    for entry in entries:
         if not isinstance(entry.resource, dict) or not is_fhir_type(entry.resource.get("resourceType")):
             facts.append(Unread(_KEY, entry.full_url or "an entry of draftOrders", "it is no FHIR resource"))
-    for entry in one_per_content([entry for entry in chosen if _type(entry) in _CHOSEN]):
-        facts += _read(entry, selections is None or _is_selected(entry, selections), context)
+    for source, entry in _once([entry for entry in entries if _type(entry) in _CHOSEN and not _is_open(entry)]):
+        facts += _read(entry, source, selections is None or _is_selected(entry, selections), context)
     return facts
 
 
+def _once(entries: Sequence[Entry]) -> Iterator[tuple[str, Entry]]:
+    """Each draft under its name, the same content once.
+
+    Several that differ under one id all count, but none can be deleted or changed by it: the name says so.
+    """
+    found: dict[str, dict[str, Entry]] = {}
+    for entry in entries:
+        said = {name: value for name, value in _members(entry).items() if name not in _BOOKKEEPING}
+        found.setdefault(draft_source(entry), {}).setdefault(json.dumps(said, sort_keys=True), entry)
+    for source, versions in found.items():
+        shared = len(versions) > 1 and _IDENTIFIED in source
+        for entry in versions.values():
+            yield (f"{source} (one of several drafts with this id)" if shared else source), entry
+
+
+def _members(entry: Entry) -> Raw:
+    return entry.resource if isinstance(entry.resource, dict) else {}
+
+
 def _type(entry: Entry) -> str:
-    return str(entry.resource.get("resourceType")) if isinstance(entry.resource, dict) else ""
+    return str(_members(entry).get("resourceType", ""))
 
 
 def _must_be_ours(entry: Entry, context: Context) -> None:
     """A draft order for another Patient refuses the call: the wrong chart is open."""
-    if not isinstance(entry.resource, dict) or not _type(entry).endswith(_ORDERS):
+    if not _type(entry).endswith(_ORDERS):
         return
     for element in ("subject", "patient"):
-        subject = context.references.subject(entry.resource, element)
+        subject = context.references.subject(_members(entry), element)
         if subject is not None and subject.startswith("Patient/") and subject != context.references.patient:
             raise WrongPatient("context.draftOrders holds an order for another patient than context.patientId")
 
 
 def _is_open(entry: Entry) -> bool:
     """Whether nothing was chosen yet."""
-    if not isinstance(entry.resource, dict):
-        return False
-    elements = _CHOSEN.get(_type(entry), ())
-    return bool(elements) and not without_empty({name: entry.resource.get(name) for name in elements})
+    return not without_empty({name: _members(entry).get(name) for name in _CHOSEN[_type(entry)]})
 
 
 def _is_selected(entry: Entry, selections: Collection[str]) -> bool:
@@ -90,10 +109,8 @@ def _is_selected(entry: Entry, selections: Collection[str]) -> bool:
     return any(each.strip() in names or normalised(each) == source for each in selections)
 
 
-def _read(entry: Entry, selected: bool, context: Context) -> Iterator[DraftFact]:
-    resource = entry.resource
-    assert isinstance(resource, dict)  # noqa: S101  (the caller chose by type)
-    source = draft_source(entry)
+def _read(entry: Entry, source: str, selected: bool, context: Context) -> Iterator[DraftFact]:
+    resource = _members(entry)
     subject = context.references.subject(resource, "subject")
     if subject != context.references.patient:
         yield Unread(
@@ -141,8 +158,6 @@ def _without_dose(draft: Raw) -> Raw:
 
 
 def _undosed(fact: Fact, why: str) -> Fact:
-    from dataclasses import replace
-
     return replace(fact, dose=Dose(unread=why)) if isinstance(fact, MedicationOrder) else fact
 
 

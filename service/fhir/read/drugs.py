@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cds_cards.coding import ATC, RXNORM, SNOMED
 from cds_cards.guideline import Product
+from service.fhir.read.amounts import NO_STRENGTH, Strength
 from service.fhir.read.codes import DrugCodes, codings, texts
 from service.fhir.read.routes import LOCAL, form_route
 
@@ -18,7 +19,7 @@ class Drug:
     """What a medication names. `agents` are ours (none: not our drug); `unclear` says why it cannot be told.
 
     `route` is the product's: `oral`, `iv`, `sc`, `im`, `local`, "" (systemic, not told which), or None. `product` is
-    the coded one.
+    the coded one, `strength` what one unit of it holds; `solid`: tablets or capsules.
     """
 
     agents: frozenset[str] = frozenset()
@@ -27,6 +28,8 @@ class Drug:
     product: Product | None = None
     label: str = ""
     unclear: str = ""
+    strength: Strength = NO_STRENGTH
+    solid: bool = False
 
 
 @dataclass(frozen=True, slots=True)

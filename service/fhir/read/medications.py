@@ -10,23 +10,24 @@ from typing import Final
 
 from cds_cards.record import Administration, Dose, MedicationOrder, SetAside
 from cds_cards.timeline import When
-from service.fhir.read.amounts import Strength
 from service.fhir.read.codes import members
 from service.fhir.read.context import Context, Fact
 from service.fhir.read.courses import course
 from service.fhir.read.dates import spanning
 from service.fhir.read.dosage import read_dose
-from service.fhir.read.drugs import Drug, drug
+from service.fhir.read.drugs import Drug
 from service.fhir.read.models import validated
+from service.fhir.read.products import ordered_product
+from service.fhir.read.r4 import as_r4, of_one_medication
 from service.fhir.read.routes import LOCAL, directions_are_local, stated_route
 from service.fhir.read.shapes import (
-    MEDICATION,
     MEDICATION_ADMINISTRATION,
     MEDICATION_REQUEST,
     MEDICATION_REQUEST_WITHOUT_DOSE,
     Raw,
 )
 from service.fhir.read.statuses import status
+from service.fhir.read.strengths import is_counted
 from service.fhir.read.timing_words import daily_in_words
 from service.fhir.read.unreadable import Unreadable
 
@@ -38,12 +39,11 @@ _ADMINISTRATION: Final = frozenset(
 )
 _NO_THERAPY: Final = frozenset({"draft", "cancelled"})
 _NO_THERAPY_INTENTS: Final = frozenset({"proposal", "plan"})
-_UNRESOLVED: Final = "its medication reference cannot be resolved"
 
 
 def named(resource: Raw, context: Context) -> frozenset[str] | None:
     """The agents that it names; empty when the drug cannot be told; None when it is not ours, or a local form."""
-    found = _drug(resource, context)
+    found = ordered_product(resource, context)
     if not found.agents:
         return frozenset() if found.unclear else None
     agents = frozenset(agent for agent in found.agents if _route(resource, found, agent, context) != LOCAL)
@@ -59,10 +59,10 @@ def read_order(resource: Raw, source: str, context: Context, *, drafted: bool = 
         return
     if stated == "unknown" and not drafted:
         raise Unreadable("its status is unknown")
-    found = _drug(resource, context)
+    found = ordered_product(resource, context)
     if found.unclear:
         raise Unreadable(found.unclear)
-    valid, dose_is_valid = _valid_order(_as_r4(resource), context)
+    valid, dose_is_valid = _valid_order(of_one_medication(as_r4(resource)), context)
     prohibited = valid.get("doNotPerform") is True
     intent = str(valid["intent"])
     if intent in _NO_THERAPY_INTENTS and not prohibited and not drafted:
@@ -91,6 +91,13 @@ def read_order(resource: Raw, source: str, context: Context, *, drafted: bool = 
         )
 
 
+def product_increment(resource: Raw, context: Context) -> float | None:
+    """mg in one unit of what is ordered, when it is given in whole units (tablets, capsules, counted vials)."""
+    found = ordered_product(resource, context)
+    whole = found.solid or is_counted(members(as_r4(resource).get("dosageInstruction")))
+    return found.strength.mg if whole else None
+
+
 def read_administration(resource: Raw, source: str, context: Context) -> Iterator[Fact]:
     """The administrations in one MedicationAdministration. Unreadable without a date: a dose counts from its day."""
     stated = status(resource, _ADMINISTRATION)
@@ -99,12 +106,11 @@ def read_administration(resource: Raw, source: str, context: Context) -> Iterato
         return
     if stated == "unknown":
         raise Unreadable("its status is unknown")
-    found = _drug(resource, context)
+    found = ordered_product(resource, context)
     if found.unclear:
         raise Unreadable(found.unclear)
-    valid = validated(
-        "MedicationAdministration", context.fit(_as_r4(resource), MEDICATION_ADMINISTRATION), frozenset({"dosage"})
-    )
+    fitted = context.fit(of_one_medication(as_r4(resource)), MEDICATION_ADMINISTRATION)
+    valid = validated("MedicationAdministration", fitted, frozenset({"dosage"}))
     if "effectiveDateTime" in valid:
         date = context.date(valid["effectiveDateTime"], "effectiveDateTime")
     else:
@@ -115,55 +121,6 @@ def read_administration(resource: Raw, source: str, context: Context) -> Iterato
     for agent in sorted(found.agents):
         if _route(resource, found, agent, context) != LOCAL:
             yield Administration(source, agent, stated, date)
-
-
-def _as_r4(resource: Raw) -> Raw:
-    """R5's `medication`, and the dose of older messages, in R4's places; an order without intent is an order."""
-    moved = dict(resource)
-    for both in members(resource.get("medication")):
-        moved.setdefault("medicationCodeableConcept", both.get("concept"))
-        moved.setdefault("medicationReference", both.get("reference"))
-    if not isinstance(moved.get("intent"), str) or not str(moved["intent"]).strip():
-        moved["intent"] = "order"
-    if "dosageInstruction" in moved:
-        moved["dosageInstruction"] = [_dosage_as_r4(each) for each in members(moved["dosageInstruction"])]
-    return moved
-
-
-def _dosage_as_r4(instruction: Raw) -> Raw:
-    older = {name: instruction[name] for name in ("doseQuantity", "doseRange") if name in instruction}
-    return {**instruction, "doseAndRate": [older]} if older and not instruction.get("doseAndRate") else instruction
-
-
-def _drug(resource: Raw, context: Context) -> Drug:
-    """The drug: a concept, else the Medication referred to, else the reference's display (low confidence)."""
-    moved = _as_r4(resource)
-    codes = context.vocabulary.drugs
-    concepts = list(members(moved.get("medicationCodeableConcept")))
-    found = drug(concepts, codes) if concepts else Drug(unclear="it names no drug")
-    if found.agents or not found.unclear:
-        return found
-    for reference in members(moved.get("medicationReference")):
-        display = reference.get("display")
-        shown = {"text": display} if isinstance(display, str) and display.strip() else None
-        medication = context.references.medication(resource, reference)
-        found = _of_medication(medication, context) if medication is not None else Drug(unclear=_UNRESOLVED)
-        if found.unclear and not found.agents and shown is not None:
-            found = drug([shown], codes)
-    return found
-
-
-def _of_medication(medication: Raw, context: Context) -> Drug:
-    fitted = context.fit(medication, MEDICATION)
-    concepts = [fitted.get("code")] if "code" in fitted else []
-    for ingredient in members(fitted.get("ingredient", [])):
-        concepts += list(members(ingredient.get("itemCodeableConcept", [])))
-        for reference in members(ingredient.get("itemReference", [])):
-            substance = context.references.medication(medication, reference)
-            concepts += [substance.get("code") if substance else {"text": reference.get("display")}]
-    if not concepts:
-        return Drug(unclear="its Medication names no drug")
-    return drug(concepts, context.vocabulary.drugs, fitted.get("form"))
 
 
 def _route(resource: Raw, found: Drug, agent: str, context: Context) -> str | None:
@@ -195,7 +152,7 @@ def _dose(order: Raw, found: Drug, start: When | None, end: When | None) -> Dose
     """The dose; an order that brings a single administration is not daily, whatever its timing repeats."""
     instructions = tuple(members(order.get("dosageInstruction", [])))
     try:
-        dose = read_dose(instructions, _strength(found))
+        dose = read_dose(instructions, found.strength)
     except (ValueError, TypeError, AttributeError, ArithmeticError):
         dose = Dose(unread="its dosage cannot be computed")
     amounts = (dose.per_administration, dose.per_day, dose.per_week, dose.per_cycle)
@@ -206,13 +163,6 @@ def _dose(order: Raw, found: Drug, start: When | None, end: When | None) -> Dose
     one_day = start is not None and end is not None and end.end - start.start <= timedelta(days=1)
     once = dose.per_administration is not None and dose.per_cycle == dose.per_administration
     return replace(dose, daily=False) if dose.daily and (one_day or once) else dose
-
-
-def _strength(found: Drug) -> Strength:
-    product = found.product
-    if product is None:
-        return Strength()
-    return Strength(mg_per_ml=product.strength_mg) if product.per_ml else Strength(mg=product.strength_mg)
 
 
 def _directions(instructions: Iterable[Raw]) -> list[str]:

@@ -119,7 +119,16 @@ MEDICATION_ADMINISTRATION: dict[str, Shape] = {
 MEDICATION: dict[str, Shape] = {
     "code": CONCEPT,
     "form": CONCEPT,
-    "ingredient": [{"itemCodeableConcept": CONCEPT, "itemReference": REFERENCE}],
+    "ingredient": [
+        {
+            "itemCodeableConcept": CONCEPT,
+            "itemReference": REFERENCE,
+            "item": {"concept": CONCEPT, "reference": REFERENCE},
+            "strength": RATIO,
+            "strengthRatio": RATIO,
+            "strengthQuantity": QUANTITY,
+        }
+    ],
 }
 CONDITION: dict[str, Shape] = {
     "code": CONCEPT,

@@ -1,4 +1,4 @@
-"""What one unit of an ordered product holds: from its code, its Medication's ingredient, or the strength in its name."""
+"""What one unit of an ordered product holds: by its code, by its Medication's ingredient, or by its name."""
 
 from __future__ import annotations
 

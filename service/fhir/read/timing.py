@@ -86,9 +86,7 @@ def schedule(timing: Json | None) -> Schedule:
         return Schedule(in_all=count, duration_hours=duration)
     in_all = count if count is not None else (None if days is None else _within(rate, days))
     most = math.inf if in_all is None else in_all
-    return Schedule(
-        min(rate.per_day, most), min(rate.per_week, most), in_all, duration, rate.daily, rate.every_days
-    )
+    return Schedule(min(rate.per_day, most), min(rate.per_week, most), in_all, duration, rate.daily, rate.every_days)
 
 
 def _rate(repeat: Json) -> _Rate | None:

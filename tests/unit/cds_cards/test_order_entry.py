@@ -149,6 +149,14 @@ def test_beside_a_failing_combination_the_agents_of_rec_4_replace_it() -> None:
     assert {"cyclophosphamide", "mycophenolate-mofetil", "rituximab", "basiliximab", "tofacitinib"} <= created(found)
 
 
+def test_where_no_alternative_suits_the_card_says_so_and_asks_an_expert() -> None:
+    steroids = [allergy(classes=("glucocorticoid",), id="gc")]
+    card = cards(drug("azathioprine"), *steroids)["rec-8"]
+    assert (kinds(card), card.selection) == (["delete", "create"], "any")
+    assert created(card) == {"expert-consultation"}
+    assert "No alternative of the guideline is left" in card.detail
+
+
 def test_without_an_id_there_is_nothing_to_delete() -> None:
     nameless = drug("azathioprine")
     nameless = replace(nameless, order=replace(nameless.order, source="draft order 1 (no id)"))
@@ -478,7 +486,7 @@ AGENTS = sorted(GUIDELINE.agents)
 def test_nothing_unsuitable_is_suggested(
     drafted: list[str], running: list[str], who: Person, allergic: set[str], pregnant: bool
 ) -> None:
-    facts: list[Fact] = [drug(name) for name in drafted] + [order(name, 20) for name in running]
+    facts: list[Fact] = [*(drug(name) for name in drafted), *(order(name, 20) for name in running)]
     facts += [allergy(name, kind="allergy") for name in sorted(allergic)]
     facts += [PREGNANT] if pregnant and who is not MAN else []
     found = cards(*facts, who=who)
@@ -519,6 +527,21 @@ def test_an_immunoglobulin_or_a_drafted_scan_adds_and_removes_no_card(drafted: l
     with_scan = replace(record, draft_services=(svc("hrct", status="draft"),))
     plans = [make_plan(assess(each, GUIDELINE, AS_OF), GUIDELINE, "order-sign") for each in (record, with_scan)]
     assert compose_cards(plans[0]) == compose_cards(plans[1])
+
+
+def test_a_draft_that_could_not_be_read_is_named_and_no_running_therapy_becomes_unknown() -> None:
+    lost = unread("drafts", "tacrolimus", id="lost")
+    assert judged(GC, lost).therapy.stage == "glucocorticoid-only"
+    card = cards(drug("prednisone"), lost)["rec-2"]
+    assert "Could not read among the drafts" in card.detail
+    labels = [suggestion.label for suggestion in card.suggestions]
+    assert [("tacrolimus" in label, "caution" in label) for label in labels if "yclosporine" not in label] == [
+        (True, True)
+    ] * (len(labels) // 2)
+    for facts in ((drug("azathioprine"),), (drug("tacrolimus", dose=TABLETS), GC), (drug("rituximab"), *GC_CYC)):
+        found = cards(*facts, lost, allergy("azathioprine"), who=YOUNG)
+        assert found
+        assert all("Could not read among the drafts" in each.detail for each in found.values())
 
 
 def test_patient_view_says_nothing_of_order_entry() -> None:
