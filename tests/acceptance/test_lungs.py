@@ -69,6 +69,7 @@ def _status(code: str) -> Json:
         "enfermedad pulmonar intersticial difusa rapidamente progresiva",
         "EPI rápidamente progresiva",
         "EPID rápidamente progresiva",
+        "EPI asociada a dermatomiositis, de progresión rápida: EPI de rápida progresión",
         {"coding": [{"system": ICD10CM, "code": "J84.9", "display": "ILD"}], "text": "Rapidly progressive ILD"},
         {"coding": [{"system": ICD10CM, "code": "M33.91"}], "text": "DM with rapidly progressive ILD"},
     ],

@@ -58,10 +58,22 @@ TWICE = every(2, 1, "d")
         # the older shape, dose directly in the instruction
         ({"doseQuantity": quantity(5, "mg"), **TWICE}, 5, 10, 70, True),
         # a range counts by its upper bound
-        ({"doseAndRate": [{"doseRange": {"low": quantity(5, "mg"), "high": quantity(10, "mg")}}], **DAILY}, 10, 10, 70, True),
+        (
+            {"doseAndRate": [{"doseRange": {"low": quantity(5, "mg"), "high": quantity(10, "mg")}}], **DAILY},
+            10,
+            10,
+            70,
+            True,
+        ),
         # rates
         ({"doseAndRate": [{"rateQuantity": quantity(100, "mg/d")}]}, None, 100, 700, True),
-        ({"doseAndRate": [{"rateQuantity": quantity(10, "mg/h")}], **every(1, 1, "d", duration=3, durationUnit="h")}, 30, 30, 210, True),
+        (
+            {"doseAndRate": [{"rateQuantity": quantity(10, "mg/h")}], **every(1, 1, "d", duration=3, durationUnit="h")},
+            30,
+            30,
+            210,
+            True,
+        ),
         (
             {"doseAndRate": [{"rateRatio": {"numerator": quantity(240, "mg"), "denominator": quantity(24, "h")}}]},
             None,
@@ -70,17 +82,29 @@ TWICE = every(2, 1, "d")
             True,
         ),
         # the dose wins over the speed it is given with
-        ({"doseAndRate": [{"doseQuantity": quantity(750, "mg"), "rateQuantity": quantity(100, "mL/h")}]}, 750, None, None, None),
+        (
+            {"doseAndRate": [{"doseQuantity": quantity(750, "mg"), "rateQuantity": quantity(100, "mL/h")}]},
+            750,
+            None,
+            None,
+            None,
+        ),
         # "as needed" never brings more than its stated maximum
         (
-            give(5, "mg", every(1, 4, "h"), asNeededBoolean=True, maxDosePerPeriod={"numerator": quantity(20, "mg"), "denominator": quantity(1, "d")}),
+            give(
+                5,
+                "mg",
+                every(1, 4, "h"),
+                asNeededBoolean=True,
+                maxDosePerPeriod={"numerator": quantity(20, "mg"), "denominator": quantity(1, "d")},
+            ),
             5,
             20,
             210,
             True,
         ),
     ],
-)  # fmt: skip
+)
 def test_one_instruction(
     dosage: dict[str, Any],
     per_administration: float | None,
