@@ -98,6 +98,11 @@ def _ratio(pao2: Result, parts: GasResults, policy: Policy) -> GasValue | None:
     )
 
 
+def altitude(policy: Policy) -> str:
+    """The pressure that a derived gradient rests on, for a sentence."""
+    return f"sea level ({figure(policy.barometric_pressure, 'mm[Hg]')}, site policy)"
+
+
 def _gradient(pao2: Result, parts: GasResults, policy: Policy) -> GasValue | None:
     fio2, paco2 = same_gas(pao2, parts.fio2, policy), same_gas(pao2, parts.paco2, policy)
     if pao2.value is None or fio2 is None or fio2.value is None or paco2 is None or paco2.value is None:
@@ -109,7 +114,7 @@ def _gradient(pao2: Result, parts: GasResults, policy: Policy) -> GasValue | Non
         value=round(alveolar - pao2.value, _DECIMALS),
         when=pao2.when,
         sources=_once(pao2, paco2, fio2),
-        recorded=f"{taken}, FiO2 {figure(fio2.value, None)}",
+        recorded=f"{taken}, FiO2 {figure(fio2.value, None)}, for {altitude(policy)}",
         derived=True,
         comparator=flipped(pao2.comparator),
         fio2=fio2.value,

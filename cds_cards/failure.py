@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from cds_cards.blood_gas import altitude
 from cds_cards.criteria import Verdict, all_of, unanimous
 from cds_cards.follow_up import Step, Value, last, of_flags, of_gases, of_results, reaches
 from cds_cards.gas import OXYGENATION, Gases
@@ -105,7 +106,9 @@ def _gradient(record: PatientRecord, gases: Gases, step: Step) -> CriterionResul
     trend = _trend(of_gases(gases.gradients, MMHG, higher_is_worse=True), step, widened)
     differed = any(_oxygen_differed(*pair, step) for pair in trend.pairs)
     if trend.pairs and not differed:
+        derived = any(value.derived for pair in trend.pairs for value in pair)
         rule = f"a rise of at least {figure(policy.gradient_rise, MMHG)} counts"
+        rule += f"; derived for {altitude(policy)}" if derived else ""
         return _settled(GRADIENT, "A-aDO2", trend, rule, record, _GASES, step)
     ratio = _trend(
         of_gases(gases.ratios, MMHG, higher_is_worse=False), step, lambda base, value: fallen(base, value, step)
@@ -190,8 +193,9 @@ def _said(label: str, trend: _Trend, step: Step) -> str:
 
 
 def _named(value: Value, step: Step) -> str:
-    derived = " (derived)" if value.derived else ""
-    return f"{figure(value.value, value.unit, value.comparator)}{derived} on {value.when.day(step.zone)}"
+    notes = [note for note in ("derived" if value.derived else "", value.assumption or "") if note]
+    noted = f" ({'; '.join(notes)})" if notes else ""
+    return f"{figure(value.value, value.unit, value.comparator)}{noted} on {value.when.day(step.zone)}"
 
 
 def _doubt(record: PatientRecord, concepts: tuple[str, ...], since: When) -> str:

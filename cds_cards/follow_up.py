@@ -32,6 +32,7 @@ class Value:
     issued: datetime | None = None
     preliminary: bool = False
     flag: bool | None = None
+    assumption: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ def of_results(results: Iterable[Result]) -> tuple[Value, ...]:
             worse=result.value,
             issued=result.issued,
             preliminary=result.preliminary,
+            assumption=result.assumption,
         )
         for result in results
         if result.value is not None

@@ -26,11 +26,12 @@ def inert(text: str) -> str:
 def sentence(text: str) -> str:
     """The text as a sentence: first letter upper case, a full stop at the end."""
     text = text.strip()
-    if not text:
-        return ""
-    # eGFR and pH keep their first letter
-    first = text[0].upper() if _WORD.match(text) else text[0]
-    return first + text[1:] + ("" if text[-1] in ".!?:" else ".")
+    return capital(text) + ("" if not text or text[-1] in ".!?:" else ".")
+
+
+def capital(text: str) -> str:
+    """With its first letter in upper case; eGFR and pH keep theirs."""
+    return text[:1].upper() + text[1:] if _WORD.match(text) else text
 
 
 @dataclass(frozen=True, slots=True)

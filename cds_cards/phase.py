@@ -58,8 +58,8 @@ def _of_combination(age: CombinationAge, policy: Policy) -> Iterator[str]:
         yield "the start of the combination is not known"
     elif age.days[0] <= policy.induction_days:
         what = "the combination or its last new agent" if age.kind == "running" else "the last combination"
-        possibly = "" if age.days[1] <= policy.induction_days else ", possibly"
-        yield f"{what} began on {age.since}{possibly} within {policy.induction_days:g} days"
+        possibly = "" if age.days[1] <= policy.induction_days else "possibly "
+        yield f"{what} began on {age.since}, {possibly}within {policy.induction_days:g} days"
 
 
 def _of_relapse(record: PatientRecord, policy: Policy, as_of: datetime) -> Iterator[str]:

@@ -153,7 +153,8 @@ def relapse_signs(record: PatientRecord, anti_mda5: AntiMda5, guideline: Guideli
     """What speaks of a relapse in maintenance: a current ferritin over the lower level, or titre that doubled."""
     policy, zone = guideline.policy, ZoneInfo(guideline.policy.zone)
     ferritin = _marker(guideline.risk_factors[RELAPSE], record, guideline, as_of)
-    signs = (ferritin.why,) if ferritin.status == "present" else ()
+    assumed = f"; {ferritin.assumption}" if ferritin.assumption else ""
+    signs = (f"{ferritin.why}{assumed}",) if ferritin.status == "present" else ()
     titre = anti_mda5.titre
     if titre is None or titre.earlier is None or not titre.risen_by(policy.titre_rise_factor):
         return signs

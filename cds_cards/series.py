@@ -49,8 +49,12 @@ def flipped(comparator: str | None) -> str | None:
 
 
 def figure(value: float, unit: str | None, comparator: str | None = None) -> str:
-    """A value for a sentence: `>1000 ng/mL`, `52.5 mmHg`."""
-    written = f"{comparator or ''}{round(value, 3):.12g}"
+    """A value for a sentence: `>1000 ng/mL`, `52.5 mmHg`.
+
+    Pressures have one decimal, unless that rounds them to the whole number that a limit may be (299.96).
+    """
+    decimals = 1 if unit == "mm[Hg]" and round(value, 1) != round(value) else 3
+    written = f"{comparator or ''}{round(value, decimals):.12g}"
     return written if unit in (None, "", "1") else f"{written} {str(unit).replace('mm[Hg]', 'mmHg')}"
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from cds_cards.criteria import Verdict
 from cds_cards.guideline import Study
-from cds_cards.markdown import inert, sentence
+from cds_cards.markdown import capital, inert, sentence
 from cds_cards.plan import Plan
 from cds_cards.therapy import Course
 
@@ -21,6 +21,7 @@ _STAGES = {
     "unknown": "not known in full",
 }
 _GAP_NAMES = {
+    "anti-mda5": "anti-MDA5 antibody",
     "lung-disease": "lung disease",
     "crp": "CRP",
     "egfr": "eGFR",
@@ -59,7 +60,7 @@ _CAVEAT = (
 def disease_lines(plan: Plan) -> tuple[str, ...]:
     """The antibody and the lung disease, with what they rest on; an inferred RPILD says so."""
     antibody, lungs = plan.assessment.anti_mda5, plan.assessment.lung_disease
-    lines = [f"Anti-MDA5 {antibody.status}: {inert(antibody.because)}"]
+    lines = [_headed(f"Anti-MDA5 {antibody.status}", inert(antibody.because))]
     if antibody.later_negative is not None:
         later = antibody.later_negative
         lines.append(
@@ -70,6 +71,11 @@ def disease_lines(plan: Plan) -> tuple[str, ...]:
         because = f"inferred from {because}"
     lines.append(f"RPILD: {because}" if lungs.status == "rpild" else f"Lung disease ({lungs.status}): {because}")
     return tuple(lines)
+
+
+def _headed(head: str, because: str) -> str:
+    """The reason under its heading, unless it says the same itself."""
+    return because if because.casefold().startswith(head.casefold()) else f"{head}: {because}"
 
 
 def regimen_line(plan: Plan) -> str:
@@ -180,10 +186,8 @@ def studies_of(plan: Plan, recommendation: str, limit: int) -> tuple[Study, ...]
 def criteria_lines(plan: Plan) -> Iterator[str]:
     """The five criteria of a failing response, each with its verdict and reason."""
     for criterion in plan.assessment.refractoriness.criteria:
-        oxygen = ". The inspired oxygen differed between the two" if criterion.oxygen_differed else ""
-        name = CRITERIA[criterion.id]
         why = sentence(inert(criterion.why))
-        yield f"{name[0].upper()}{name[1:]}: **{_VERDICTS[criterion.verdict]}**. {why}{oxygen}"
+        yield f"{capital(CRITERIA[criterion.id])}: **{_VERDICTS[criterion.verdict]}**. {why}"
 
 
 def criteria_count(plan: Plan) -> str:
@@ -221,12 +225,23 @@ def cautions(plan: Plan, agents: Iterable[str]) -> tuple[str, ...]:
 
 def gap_lines(plan: Plan, *ids: str) -> tuple[str, ...]:
     """The data gaps that bear on a card, each with its reason (all of them when none is named)."""
-    return tuple(f"{gap_name(gap.id)}: {inert(gap.why)}" for gap in plan.assessment.gaps if not ids or gap.id in ids)
+    return tuple(
+        _headed(gap_name(plan, gap.id), inert(gap.why)) for gap in plan.assessment.gaps if not ids or gap.id in ids
+    )
 
 
-def gap_name(gap: str) -> str:
-    """What a data gap is called in a sentence."""
+def gap_name(plan: Plan, gap: str) -> str:
+    """What a data gap is called in a sentence; of a ferritin that is known only its course can be missing."""
+    if gap == "ferritin" and not value_missing(plan, "ferritin"):
+        return "course of ferritin"
     return _GAP_NAMES.get(gap, gap)
+
+
+def value_missing(plan: Plan, concept: str) -> bool:
+    """Whether a risk factor is unknown for want of a usable value of the concept."""
+    rules = plan.guideline.risk_factors
+    factors = plan.assessment.risk.factors
+    return any(factor.status == "unknown" and rules[factor.id].concept == concept for factor in factors)
 
 
 def disease_policy(plan: Plan) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ from service.terminal import WIDTH, render
 DEFAULT_NAMES = (
     *("untreated", "kidney-failure", "refractory", "respiratory-failure", "worsening-before-day-7"),
     *("antibody-not-tested", "another-disease"),
+    *("azathioprine-ordered", "prednisone-ordered", "tacrolimus-overdose", "mycophenolate-overdose"),
+    "paracetamol-ordered",
 )
 START_SECONDS = 30.0
 CALL_SECONDS = 10.0

@@ -171,8 +171,11 @@ def _feasibility(plan: Plan) -> tuple[str, ...]:
     reasons = [
         f"{agents[name].name} is not feasible: {inert(safety.cni_reasons[name])}" for name in sorted(safety.cni_reasons)
     ]
-    third = not_suggested(plan, _not_given(plan, (CYCLOPHOSPHAMIDE,)))
-    return (f"Feasible calcineurin inhibitor: {names}", *reasons, *third)
+    # where the third drug does not suit, the rule names mycophenolate in its place
+    asked = (CYCLOPHOSPHAMIDE,) if suits(plan, CYCLOPHOSPHAMIDE) else (CYCLOPHOSPHAMIDE, MYCOPHENOLATE)
+    third = not_suggested(plan, _not_given(plan, asked))
+    several = "s" if len(safety.cni_feasible) > 1 else ""
+    return (f"Feasible calcineurin inhibitor{several}: {names}", *reasons, *third)
 
 
 def _not_given(plan: Plan, agents: tuple[str, ...]) -> list[str]:

@@ -6,7 +6,7 @@ from cds_cards.advice.drafting import draft_card
 from cds_cards.card import Card
 from cds_cards.criteria import Verdict
 from cds_cards.levels import CniLevel
-from cds_cards.markdown import Detail, inert
+from cds_cards.markdown import Detail, capital, inert
 from cds_cards.offers import alone, order
 from cds_cards.plan import Plan, PlanItem
 from cds_cards.wording import (
@@ -26,7 +26,7 @@ def rec_2b(plan: Plan, item: PlanItem) -> Card:
     """Measure the level, or look at one off its range."""
     levels = tuple(level for level in plan.assessment.levels if _speaks(plan, level))
     above = [level for level in levels if level.judged == "above"]
-    names = " and ".join(plan.guideline.agents[level.agent].name for level in above or levels)
+    names = capital(" and ".join(plan.guideline.agents[level.agent].name for level in above or levels))
     if above:
         lead = f"{names}: level above the range; check dose, interactions and kidney function"
     elif any(level.judged == "below" for level in levels):
@@ -45,7 +45,7 @@ def rec_2b(plan: Plan, item: PlanItem) -> Card:
         unknown=gap_lines(plan, "calcineurin-level", "observations", "medications"),
     )
     orders = tuple(alone(order(plan, "test", f"{level.agent}-level", why)) for level in levels)
-    return draft_card(item, f"{lead[0].upper()}{lead[1:]} (rec-2b)", detail, orders)
+    return draft_card(item, f"{lead} (rec-2b)", detail, orders)
 
 
 def _speaks(plan: Plan, level: CniLevel) -> bool:

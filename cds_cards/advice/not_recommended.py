@@ -5,7 +5,7 @@ from __future__ import annotations
 from cds_cards.advice.drafting import draft_card
 from cds_cards.card import Card
 from cds_cards.findings import recently_begun
-from cds_cards.markdown import Detail
+from cds_cards.markdown import Detail, capital
 from cds_cards.plan import Plan, PlanItem
 from cds_cards.standing import NEEDS_COMBINATION, not_recommended
 from cds_cards.wording import (
@@ -25,7 +25,7 @@ from cds_cards.wording import (
 def review_card(plan: Plan, item: PlanItem) -> Card:
     """The agents that run, and why they deserve a review with their prescriber."""
     running = not_recommended(item.topic, plan.guideline) & plan.assessment.therapy.running
-    names = " and ".join(plan.guideline.agents[name].name for name in sorted(running))
+    names = capital(" and ".join(plan.guideline.agents[name].name for name in sorted(running)))
     others = "infliximab" not in running and item.topic == "rec-9"
     detail = Detail(
         lead=f"{names}: review with its prescriber",

@@ -15,6 +15,7 @@ from cds_cards.wording import (
     phase_policy,
     regimen_line,
     unread_line,
+    value_missing,
     zone,
 )
 
@@ -60,7 +61,7 @@ def risk_card(plan: Plan, item: PlanItem) -> Card:
         policy=_policy(plan),
         unknown=(
             *(f"{name}: not known" for name in unknown),
-            *gap_lines(plan, "ferritin", "crp", "age", "observations"),
+            *gap_lines(plan, *(("ferritin",) if value_missing(plan, "ferritin") else ()), "crp", "age", "observations"),
         ),
     )
     named = f" ({present[0]})" if present else ""

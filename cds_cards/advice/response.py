@@ -23,6 +23,15 @@ from cds_cards.wording import (
     unread_line,
 )
 
+_NO_DEFINITION = (
+    "There is no single definition; one cited study (Kurasawa 2018) asked for all five criteria at least one week "
+    "after triple therapy was instituted"
+)
+_RELAPSE_RULE = (
+    "Ferritin runs in parallel with activity, and a rising anti-MDA5 titre is a marker of relapse; the guideline gives "
+    "no cut-off and no grade for this",
+)
+
 
 def response_card(plan: Plan, item: PlanItem) -> Card:
     """What to look at now; no drug."""
@@ -41,13 +50,9 @@ def response_card(plan: Plan, item: PlanItem) -> Card:
             regimen_line(plan),
             *disease_lines(plan),
         ),
-        rule=(
-            "There is no single definition; one cited study (Kurasawa 2018) asked for all five criteria at least one "
-            "week after triple therapy was instituted",
-            *rule_lines(plan, "rec-4"),
-        ),
+        rule=_RELAPSE_RULE if relapse else (_NO_DEFINITION, *rule_lines(plan, "rec-4")),
         evidence=evidence_lines(plan, ()),
-        policy=_policy(plan),
+        policy=(*_policy(plan, item), phase_policy(plan), *disease_policy(plan)),
         unknown=gap_lines(plan),
     )
     return draft_card(item, summary, detail, _suggestions(plan))
@@ -65,13 +70,19 @@ def _words(plan: Plan, item: PlanItem) -> tuple[str, str]:
         )
     if item.variant == "relapse":
         return (
-            "Possible relapse in maintenance: activity markers have risen",
-            "Possible relapse: look at the lungs and for other causes of the rise",
+            "Possible relapse in maintenance: an activity marker is raised",
+            "Possible relapse: look at the lungs, and for other causes of the raised marker",
         )
     if response.status == "possible":
         return (
             f"Response in doubt ({criteria_count(plan)}): reassess now",
             f"The response is in doubt by site policy ({criteria_count(plan)}): complete the picture",
+        )
+    days, until = plan.assessment.therapy.days_assessed, plan.guideline.policy.assess_until_day
+    if days is not None and days[0] > until:
+        return (
+            f"Past day {until} of the last step of therapy: worsening now would be a relapse; reassess",
+            f"After day {until} a missing response is no longer judged; worsening now would be a relapse",
         )
     return (
         "The response to the combination cannot be assessed: what decides is not known",
@@ -91,16 +102,21 @@ def _suggestions(plan: Plan) -> tuple[Suggestion, ...]:
     )
 
 
-def _policy(plan: Plan) -> tuple[str, ...]:
+def _policy(plan: Plan, item: PlanItem) -> tuple[str, ...]:
     policy = plan.guideline.policy
-    return (
+    if item.variant == "relapse":
+        return (
+            f"Signs of a relapse: current {plan.guideline.risk_factors['ferritin-over-500'].label}, or the titre times "
+            f"{policy.titre_rise_factor:g} within one assay",
+        )
+    clock = (
         f"The clock: from day {policy.assess_from_day} to day {policy.assess_until_day} of the last step of therapy; "
-        "later worsening is called relapse",
-        f"A fall of PaO2/FiO2 of {policy.pf_fall_percent:g} %, new hypoxaemia or a clinical criterion counts as "
-        "worsening before that",
-        "The statuses by fewer than five criteria, and their use outside triple therapy",
-        f"Signs of a relapse: current {plan.guideline.risk_factors['ferritin-over-500'].label}, or the titre times "
-        f"{policy.titre_rise_factor:g} within one assay",
-        phase_policy(plan),
-        *disease_policy(plan),
+        "later worsening is called relapse"
     )
+    if item.variant == "early":
+        return (
+            clock,
+            f"A fall of PaO2/FiO2 of {policy.pf_fall_percent:g} %, new hypoxaemia or a clinical criterion counts as "
+            "worsening before that",
+        )
+    return (clock, "The statuses by fewer than five criteria, and their use outside triple therapy")

@@ -36,7 +36,7 @@ def rec_6(plan: Plan, item: PlanItem) -> Card:
             regimen_line(plan),
             *disease_lines(plan),
         ),
-        rule=(*rule_lines(plan, "rec-6"), "Highly specialised centres only; the very last option, always a bridge"),
+        rule=rule_lines(plan, "rec-6"),
         evidence=evidence_lines(plan, studies_of(plan, "rec-6", 1)),
         differs=differs_lines(plan, "rec-6"),
         policy=(
@@ -82,7 +82,11 @@ def rec_7(plan: Plan, item: PlanItem) -> Card:
             *gap_lines(plan, "age", "referrals", "procedures"),
         ),
     )
-    summary = "Anti-MDA5-positive ILD without a transplant referral on record: refer early (rec-7)"
+    summary = (
+        "Anti-MDA5-positive ILD; whether a transplant referral exists is not known: refer early (rec-7)"
+        if not_seen
+        else "Anti-MDA5-positive ILD without a transplant referral on record: refer early (rec-7)"
+    )
     return draft_card(item, summary, detail, (alone(order(plan, "service", "transplant-referral", why)),))
 
 

@@ -8,7 +8,7 @@ from cds_cards.advice.drafting import draft_card
 from cds_cards.card import Card
 from cds_cards.findings import deciding_gaps
 from cds_cards.gaps import DataGap
-from cds_cards.markdown import Detail, inert
+from cds_cards.markdown import Detail, capital, inert
 from cds_cards.offers import Kind, alone, order
 from cds_cards.plan import Plan, PlanItem
 from cds_cards.proposals import Suggestion
@@ -86,7 +86,7 @@ def _diagnosis_policy(plan: Plan) -> tuple[str, ...]:
 def gap_card(plan: Plan, item: PlanItem) -> Card:
     """Everything that decides and is not known, with orders for what can be ordered."""
     deciding = deciding_gaps(plan.assessment, plan.guideline)
-    named = ", ".join(gap_name(gap.id) for gap in deciding[:_SUMMARY_NAMES])
+    named = ", ".join(gap_name(plan, gap.id) for gap in deciding[:_SUMMARY_NAMES])
     more = f" and {len(deciding) - _SUMMARY_NAMES} more" if len(deciding) > _SUMMARY_NAMES else ""
     detail = Detail(
         lead="What decides the treatment advice is not known in full: obtain it",
@@ -95,7 +95,7 @@ def gap_card(plan: Plan, item: PlanItem) -> Card:
         rule=("What is not known is never taken for absent; advice that hangs on it is held back or says so",),
         evidence=evidence_lines(plan, ()),
         policy=_currency(plan),
-        unknown=tuple(f"**{gap_name(gap.id)}**: {inert(gap.why)}" for gap in plan.assessment.gaps),
+        unknown=tuple(f"**{capital(gap_name(plan, gap.id))}**: {inert(gap.why)}" for gap in plan.assessment.gaps),
     )
     return draft_card(item, f"Not known: {named}{more}", detail, _gap_orders(plan))
 
@@ -112,7 +112,7 @@ def _gap_orders(plan: Plan) -> tuple[Suggestion, ...]:
     found: dict[tuple[Kind, str], list[str]] = {}
     for gap in plan.assessment.gaps:
         for target in _targets(plan, gap):
-            found.setdefault(target, []).append(gap_name(gap.id))
+            found.setdefault(target, []).append(gap_name(plan, gap.id))
     return tuple(
         alone(order(plan, kind, concept, f"Not known and needed: {', '.join(names)}"))
         for (kind, concept), names in found.items()

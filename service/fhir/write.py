@@ -16,6 +16,7 @@ from service.fhir.read.references import source_of
 from service.fhir.repair import repaired
 
 Json = dict[str, Any]
+_DECIMALS = 9
 
 
 def draft_resource(proposal: MedicationProposal | ServiceProposal, patient_id: str, encounter_id: str | None) -> Json:
@@ -26,7 +27,7 @@ def draft_resource(proposal: MedicationProposal | ServiceProposal, patient_id: s
     resource: Json = (
         _medication_request(proposal) if isinstance(proposal, MedicationProposal) else _service_request(proposal)
     )
-    resource["subject"] = {"reference": f"Patient/{patient_id}"}
+    resource["subject"] = {"reference": f"Patient/{patient_id.removeprefix('Patient/')}"}
     if encounter_id:
         resource["encounter"] = {"reference": f"Encounter/{encounter_id.removeprefix('Encounter/')}"}
     resource["reasonCode"] = [{"text": proposal.reason}]
@@ -46,7 +47,12 @@ def reduced_resource(bundle: PatientBundle, change: Reduce, once: float, zone: t
     """
     order = repaired(drafted(bundle, change.target), zone)
     order.setdefault("id", change.target.rpartition("/")[2])
-    return lowered(order, Fraction(str(change.per_administration)) / Fraction(str(once)))
+    return lowered(order, _exact(change.per_administration) / _exact(once))
+
+
+def _exact(amount: float) -> Fraction:
+    """The decimal number that is meant, without the noise of binary arithmetic."""
+    return Fraction(str(round(amount, _DECIMALS)))
 
 
 def on_record(bundle: PatientBundle, target: str) -> Mapping[str, Any]:

@@ -113,6 +113,18 @@ def test_outside_no_hook_speaks(client: FlaskClient, hook: str) -> None:
     assert body["cards"] == []
 
 
+@pytest.mark.parametrize(("born", "dose"), [("1970-05-04", True), (..., False), ("2008", False)])
+def test_without_an_age_no_dose_and_childbearing_is_possible(client: FlaskClient, born: Any, dose: bool) -> None:
+    twice = {"timing": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}}, "route": coded("26643006", SNOMED)}
+    instruction = {**twice, "doseAndRate": [{"doseQuantity": quantity(5, "mg")}]}
+    drafts = [order("42316", status="draft", dosageInstruction=[instruction]), order("68149", status="draft")]
+    context = {"draftOrders": bundle(*drafts), "selections": [ref(each) for each in drafts]}
+    chart = [positive(), rpild(), obs("29463-7", 60, "kg")]
+    shown = cards(answer(client, *chart, who=patient(birthDate=born), hook="order-sign", context=context))
+    assert ("dose" in shown) == dose
+    assert ("safety-pregnancy" in shown) == (born != "1970-05-04")  # at 55 no more
+
+
 # -- anti-MDA5 --
 
 

@@ -371,3 +371,16 @@ def test_triple_or_not_is_said(client: FlaskClient) -> None:
     assert "outside triple therapy" in card["detail"]
     triple = cards(answer(client, positive(), rpild(), *on(START, CYCLOPHOSPHAMIDE), *known))["rec-4"]
     assert "applying them outside triple therapy is site policy" not in triple["detail"]
+
+
+def test_what_a_conversion_rests_on_is_said(client: FlaskClient) -> None:
+    """Sea level for a derived gradient, the molar mass for a ferritin in pmol/L, wherever they decide."""
+    derived = [*gas(START, 75, 28), *gas(1, 50, 28), said(IMAGING, True)]
+    assert "sea level (760 mmHg" in cards(answer(client, positive(), rpild(), *on(), *derived))["rec-4"]["detail"]
+    molar = [lab("14723-1", 900, START, "pmol/L"), lab("14723-1", 2000, 1, "pmol/L"), said(IMAGING, True)]
+    assert "molar mass" in cards(answer(client, positive(), rpild(), *on(), *molar))["rec-4"]["detail"]
+    relapse = cards(answer(client, positive(), rpild(), *on(300), molar[1]))["refractoriness"]
+    assert "molar mass" in relapse["detail"]
+    room_air = [obs(PAO2, 62, MMHG), obs(PACO2, 35, MMHG), obs(FIO2, 21, "%")]
+    hypoxaemic = cards(answer(client, positive(), rpild(), *on(300), *room_air))["risk"]
+    assert "hypoxaemia" in hypoxaemic["detail"]

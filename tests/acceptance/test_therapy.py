@@ -380,3 +380,38 @@ def test_a_draft_replaces_the_order_of_its_id(client: FlaskClient) -> None:
 )
 def test_local_routes_are_no_immunosuppression(client: FlaskClient, local: Json) -> None:
     assert therapy(client, ran(PREDNISONE, 10), order(TACROLIMUS, **local))["stage"] == "glucocorticoid-only"
+
+
+def test_the_interval_alone_decides_a_pulse(client: FlaskClient) -> None:
+    """Bounds that ended do not end it, and do not prolong it."""
+    for status in ("active", "completed"):
+        ended = order(CYCLOPHOSPHAMIDE, status=status, dosageInstruction=bounds(day(20), day(20)))
+        assert therapy(client, ended)["stage"] == "incomplete"
+        long_over = order(CYCLOPHOSPHAMIDE, status=status, dosageInstruction=bounds(day(60), day(-30)))
+        assert therapy(client, long_over)["stage"] == "untreated"
+
+
+def test_order_that_begins_later(client: FlaskClient) -> None:
+    later = order(TACROLIMUS, authoredOn=day(1), dosageInstruction=bounds(day(-2)))
+    assert therapy(client, ran(PREDNISONE, 10), later)["stage"] == "glucocorticoid-only"
+
+
+@pytest.mark.parametrize(
+    ("written", "stage"), [("2026-02", "combination"), ("2026", "combination"), ("2025", "combination")]
+)
+def test_partial_start(client: FlaskClient, written: str, stage: str) -> None:
+    found = assess(client, positive(), rpild(), ran(PREDNISONE, 400), order(TACROLIMUS, authoredOn=written))
+    assert found["therapy"]["stage"] == stage
+    assert "daysOnCombination" not in found["therapy"]
+    expected = {"2026-02": "induction", "2026": "induction", "2025": "induction"}[written]
+    assert found["therapy"]["phase"] == expected
+    assert found["refractoriness"]["status"] == "not-assessable"
+
+
+def test_agents_are_listed(client: FlaskClient) -> None:
+    tacrolimus, old = ran(TACROLIMUS, 10), ran(MYCOPHENOLATE, 200, 100)
+    found = therapy(client, ran(PREDNISONE, 10), tacrolimus, old)["agents"]
+    mine = next(item for item in found if item["agent"] == "tacrolimus")
+    assert mine["class"] == "calcineurin-inhibitor"
+    assert (mine["since"], mine["status"], mine["evidence"]) == (day(10), "active", [ref(tacrolimus)])
+    assert next(item for item in found if item["agent"] == "mycophenolate-mofetil")["status"] == "past"

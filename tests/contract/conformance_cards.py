@@ -178,7 +178,7 @@ def _resources_of(request: Json) -> dict[str, Json]:
     while pending:
         value = pending.pop()
         if isinstance(value, Mapping):
-            if "resourceType" in value and "id" in value:
+            if "resourceType" in value and isinstance(value.get("id"), str):
                 found[_reference(value)] = value
             pending.extend(value.values())
         elif isinstance(value, list):

@@ -43,6 +43,7 @@ _ROUTES = Phrases(
             *("otic", "otica", "otico", "ear", "auricular", "nasal", "intranasal", "vaginal", "dental"),
             *("rectal", "per rectum", "rectally", "via rectal", "inhalation", "inhaled", "inhalada", "inhalatoria"),
             *("nebulized", "nebulizer", "nebulizada", "intraarticular", "intra-articular", "intralesional"),
+            *("top", "tp", "ophth", "ophthalm", "inh", "ih", "neb", "nebs", "pr", "transdermal", "intradermal"),
         ),
     }
 )
@@ -70,6 +71,7 @@ _FORMS = Phrases(
                 "topico",
                 "topica",
             ),
+            *("oint", "ophth", "ophthalm", "crm", "eyedrops", "nebs", "nebulizer", "shampoos", "ointments", "creams"),
             *("unguento", "colirio", "oftalmico", "oftalmica", "gotas oticas", "otico", "enemas", "supositorio"),
             *("supositorios", "inhalador", "inhalado", "inhalacion"),
         ),

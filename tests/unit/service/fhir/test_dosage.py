@@ -240,3 +240,91 @@ def test_the_ordered_dose_counts_beside_a_calculated_one() -> None:
     ]
     dose = read_dose([{"doseAndRate": both, **DAILY}])
     assert (dose.per_day, dose.basis) == (0.06, "per-kg")
+
+
+@pytest.mark.parametrize(
+    ("timing", "every_days"),
+    [
+        (DAILY, None),
+        (every(1, 2, "d"), 2),
+        (every(1, 1, "wk"), 7),
+        (every(2, 1, "wk"), 3.5),
+        (every(1, 4, "wk"), 28),
+        ({"timing": {"repeat": {"dayOfWeek": ["mon", "thu"]}}}, 3),
+        ({"timing": {"repeat": {"dayOfWeek": ["sat", "mon"]}}}, 2),
+        ({"timing": {"code": {"coding": [{"code": "QOD"}]}}}, 2),
+        ({"timing": {"event": ["2026-03-01", "2026-03-15", "2026-03-22"]}}, 7),
+        ({"timing": {"event": ["2026-03-01"]}}, None),
+        ({"timing": {"repeat": {"count": 1}}}, None),
+        (None, None),
+    ],
+)
+def test_days_from_one_administration_to_the_next(timing: dict[str, Any] | None, every_days: float | None) -> None:
+    assert read_dose([give(100, "mg", timing)]).every_days == every_days
+
+
+def period(start: str, end: str) -> dict[str, Any]:
+    return {"boundsPeriod": {"start": start, "end": end}}
+
+
+@pytest.mark.parametrize(
+    ("timing", "administrations"),
+    [
+        (every(1, 1, "d", **period("2026-03-01", "2026-03-03")), 3),
+        (every(2, 1, "d", **period("2026-03-01", "2026-03-03")), 6),
+        (every(1, 1, "d", **period("2026-03-01T08:00:00Z", "2026-03-04T08:00:00Z")), 3),
+        (every(1, 1, "d", **period("2026-03-01T08:00:00Z", "2026-03-03")), 3),
+        (every(1, 1, "wk", **period("2026-03-01", "2026-03-28")), 4),
+        (every(1, 2, "wk", **period("2026-03-01", "2026-03-28")), 2),
+        (every(1, 2, "wk", **period("2026-03-01", "2026-03-15")), 2),
+        (every(1, 2, "d", **period("2026-03-01", "2026-03-10")), 5),
+        ({"timing": {"repeat": {"dayOfWeek": ["mon", "thu"], **period("2026-03-02", "2026-03-29")}}}, 8),
+        (every(1, 1, "d", **period("2026-03-01", "2026-03-01")), 1),
+        (every(1, 1, "d", **period("2026-03", "2026-03-03")), None),
+        (every(1, 1, "d", boundsPeriod={"start": "2026-03-01"}), None),
+        # a stated count goes before the period
+        (every(1, 1, "d", count=2, **period("2026-03-01", "2026-03-09")), 2),
+    ],
+)
+def test_a_period_counts_its_administrations(timing: dict[str, Any], administrations: float | None) -> None:
+    expected = None if administrations is None else administrations * 1000
+    assert read_dose([give(1000, "mg", timing)]).per_cycle == expected
+
+
+@pytest.mark.parametrize(
+    ("dosages", "uniform"),
+    [
+        ([give(5, "mg", TWICE)], True),
+        ([give(5, "mg", DAILY), give(5, "mg", DAILY)], True),
+        ([give(3, "mg", DAILY), give(2, "mg", DAILY)], False),
+        ([give(60, "mg", DAILY, sequence=1), give(40, "mg", DAILY, sequence=2)], False),
+        # the maximum, not the single amount, says what a day brings
+        ([give(5, "mg", TWICE, maxDosePerPeriod={"numerator": quantity(8, "mg"), "denominator": quantity(1, "d")})], False),
+        ([give(5, "mg", TWICE, maxDosePerPeriod={"numerator": quantity(20, "mg"), "denominator": quantity(1, "d")})], True),
+    ],
+)  # fmt: skip
+def test_whether_every_administration_brings_the_same(dosages: list[dict[str, Any]], uniform: bool) -> None:
+    assert read_dose(dosages).uniform is uniform
+
+
+@pytest.mark.parametrize(
+    ("stated", "mg"),
+    [
+        ({"value": 2, "code": "C48480", "system": "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl", "unit": "Capsule"}, 500),
+        ({"value": 500, "code": "258684004", "system": "http://snomed.info/sct", "unit": "mg"}, 500),
+        ({"value": 500, "code": "mg", "system": "http://unitsofmeasure.org", "unit": "milligramos"}, 500),
+        ({"value": 500, "unit": "MG"}, 500),
+        ({"value": 2, "code": "CAP", "system": "http://terminology.hl7.org/CodeSystem/v3-orderableDrugForm"}, 500),
+        ({"value": 2, "unit": "cápsulas"}, 500),
+        ({"value": 500, "unit": "mg/dose"}, 500),
+        ({"value": 258684004, "code": "258684004", "system": "http://snomed.info/sct"}, None),
+    ],
+)  # fmt: skip
+def test_units_of_other_systems_are_read_by_their_text(stated: dict[str, Any], mg: float | None) -> None:
+    dose = read_dose([{"doseAndRate": [{"doseQuantity": stated}]}], Strength(mg=250))
+    assert dose.per_administration == mg
+
+
+def test_a_day_of_the_week_that_is_none() -> None:
+    timing = {"timing": {"repeat": {"dayOfWeek": ["mon", "someday"]}}}
+    assert read_dose([give(5, "mg", timing)]).unread == "the timing's days of the week cannot be read"

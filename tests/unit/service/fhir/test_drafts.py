@@ -256,7 +256,7 @@ def test_a_prohibition_is_no_order_that_gives() -> None:
     ("instruction", "why"),
     [
         ([{**TWICE, "doseAndRate": [{"doseQuantity": {"value": "many", "unit": "mg"}}]}], "not valid FHIR"),
-        (dosed(5, "mg", timing={"repeat": {"boundsDuration": {"value": 3, "unit": "moons"}}}), "duration"),
+        (dosed(5, "mg", timing={"repeat": {"boundsPeriod": {"start": "2026-03-05", "end": "2026-03-01"}}}), "ends before"),
         ([{"text": "as discussed"}], "words only"),
         (..., "no dosage instruction"),
     ],
