@@ -4,6 +4,7 @@
 #   make serve   the service on http://127.0.0.1:8000
 #   make test    the whole suite: ruff, mypy --strict, pytest with coverage
 #   make check   the same, and nothing may be skipped (MDA5_CDS_TEST_ALL=1)
+#   make test-other-python   the tests again under Python 3.13, the image's
 #   make lock    write the locks anew from pyproject.toml
 
 PYTHON ?= python3
@@ -11,11 +12,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 TESTING := $(VENV)/.testing
-# hypothesis and coverage keep files next to the tests otherwise; a second Python brings its own
-COVERAGE_FILE ?= .coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check test-other-python lock clean setup setup-test
+.PHONY: help demo serve test pytest check test-other-python lock clean setup setup-test
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -48,7 +47,11 @@ test: setup-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	COVERAGE_FILE=$(COVERAGE_FILE) $(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest -n auto --cov --cov-report=term
+
+# the tests alone, without style, types and coverage
+pytest: setup-test
+	$(BIN)/pytest -n auto
 
 check:
 	MDA5_CDS_TEST_ALL=1 $(MAKE) test
@@ -58,7 +61,7 @@ check:
 test-other-python:
 	@for candidate in $(OTHER_PYTHON) python3.13 "$$(dirname "$$(command -v python3.13)")"/../versions/3.13*/bin/python3.13; do \
 	  if "$$candidate" -c "import sys; sys.exit(sys.version_info[:2] != (3, 13))" 2>/dev/null; then \
-	    exec $(MAKE) test PYTHON="$$candidate" VENV=.venv-other COVERAGE_FILE=.coverage-other; \
+	    exec $(MAKE) pytest PYTHON="$$candidate" VENV=.venv-other; \
 	  fi; \
 	done; \
 	if [ "$$MDA5_CDS_TEST_ALL" = 1 ]; then \
@@ -78,4 +81,4 @@ lock:
 	rm -rf $(VENV)-lock
 
 clean:
-	rm -rf .venv .venv-other .coverage .coverage-other .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .venv-other .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -65,9 +65,7 @@ def exclusions(
     found += _given("running", own, therapy.running, therapy, guideline)
     found += _given("drafted", own, therapy.drafted - therapy.running, therapy, guideline)
     if pregnant.status == "yes" and own & set(guideline.policy.pregnancy_not_suggested):
-        found.append(
-            Exclusion("pregnancy", f"pregnancy (site policy): {pregnant.why}", pregnant.evidence)
-        )
+        found.append(Exclusion("pregnancy", f"pregnancy (site policy): {pregnant.why}", pregnant.evidence))
     for kind, others in rivals(agent, guideline).items():
         found += _given(kind, others, therapy.running | therapy.drafted, therapy, guideline)
     return tuple(found)

@@ -63,9 +63,12 @@ def _without(record: PatientRecord) -> LungDisease:
 
 def _earliest(found: tuple[Diagnosis, ...], record: PatientRecord, as_of: datetime) -> When:
     """The interval of the earliest ILD date, over all ILD conditions that count and those that could not be read."""
-    dates = [d.began for d in found]
-    dates += [item.when for item in record.unread_of("conditions", ILD, RPILD) if item.concepts]
-    known = [(date or When(_EVER, as_of, "without a date")).until(as_of) for date in dates]
+    undated = When(_EVER, as_of, "without a date")
+    dates = [d.began or undated for d in found]
+    # of one that could not be read, the date is the latest at which it can have begun
+    unread = (item.when or undated for item in record.unread_of("conditions", ILD, RPILD) if item.concepts)
+    dates += [When(_EVER, date.end, date.text) for date in unread]
+    known = [date.until(as_of) for date in dates]
     start, end = min(date.start for date in known), min(date.end for date in known)
     return When(start, end, min(known, key=lambda date: (date.start, date.end, date.text)).text)
 

@@ -88,15 +88,17 @@ def alternatives(plan: Plan, regimens: Iterable[tuple[str, ...]]) -> tuple[Alter
     for regimen in regimens:
         start = tuple(agent for agent in regimen if not _same_given(plan, agent, running))
         if start and all(suits(plan, agent) for agent in start):
-            beside = tuple(agent for agent in regimen if agent not in start)
+            beside = tuple(name for agent in regimen for name in _same_given(plan, agent, running)[:1])
             found.setdefault(start, Alternative(start, beside, any(marked(plan, agent) for agent in start)))
     return tuple(sorted(found.values(), key=lambda item: item.marked))
 
 
-def _same_given(plan: Plan, agent: str, running: frozenset[str]) -> bool:
+def _same_given(plan: Plan, agent: str, running: frozenset[str]) -> tuple[str, ...]:
+    """The agent where it is given, else what is given of the same substance."""
     own = plan.guideline.agents[agent]
     # the ester and the acid of mycophenolate share one ATC code: the same treatment
-    return any(name == agent or _atc(plan.guideline.agents[name]) == _atc(own) for name in running)
+    same = {name for name in running if name == agent or _atc(plan.guideline.agents[name]) == _atc(own)}
+    return tuple(sorted(same, key=lambda name: (name != agent, name)))
 
 
 def _atc(agent: Agent) -> str:

@@ -298,9 +298,7 @@ def test_regimens() -> None:
 
 
 def test_courses_of_pulses() -> None:
-    pulses = [
-        item for agent in load_guideline().agents.values() for item in agent.regimens if item.schedule == "pulse"
-    ]
+    pulses = [item for agent in load_guideline().agents.values() for item in agent.regimens if item.schedule == "pulse"]
     assert {item.id: (item.course, item.days_apart) for item in pulses} == COURSES
 
 

@@ -60,7 +60,6 @@ def response_card(plan: Plan, item: PlanItem) -> Card:
 
 def _words(plan: Plan, item: PlanItem) -> tuple[str, str]:
     """Summary and first line."""
-    response = plan.assessment.refractoriness
     if item.variant == "early":
         first = plan.guideline.policy.assess_from_day
         return (
@@ -73,7 +72,12 @@ def _words(plan: Plan, item: PlanItem) -> tuple[str, str]:
             "Possible relapse in maintenance: an activity marker is raised",
             "Possible relapse: look at the lungs, and for other causes of the raised marker",
         )
-    if response.status == "possible":
+    return _unsettled(plan)
+
+
+def _unsettled(plan: Plan) -> tuple[str, str]:
+    """Summary and first line where the response is in doubt or cannot be assessed."""
+    if plan.assessment.refractoriness.status == "possible":
         return (
             f"Response in doubt ({criteria_count(plan)}): reassess now",
             f"The response is in doubt by site policy ({criteria_count(plan)}): complete the picture",

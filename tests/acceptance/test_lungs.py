@@ -78,9 +78,20 @@ def test_worded_as_rapidly_progressive(client: FlaskClient, what: Any) -> None:
     assert _lungs(client, condition(what)) == ("rpild", "recorded")
 
 
-@pytest.mark.parametrize("what", ["ILD, not rapidly progressive", "Rule out RP-ILD", "Suspected RPILD", "Asthma"])
-def test_not_so_worded(client: FlaskClient, what: str) -> None:
-    assert _lungs(client, condition(what))[0] in ("ild", "none")
+@pytest.mark.parametrize(
+    ("what", "status"),
+    [
+        ("ILD, not rapidly progressive", "ild"),
+        ("Rule out RP-ILD", "none"),
+        ("Suspected RPILD", "none"),
+        ("ILD without rapid progression", "ild"),
+        ("Anti-MDA5 dermatomyositis without ILD", "none"),
+        ("Dermatomiositis sin enfermedad pulmonar intersticial", "none"),
+        ("Asthma", "none"),
+    ],
+)
+def test_not_so_worded(client: FlaskClient, what: str, status: str) -> None:
+    assert _lungs(client, condition(what))[0] == status
 
 
 @pytest.mark.parametrize(
@@ -114,6 +125,16 @@ def test_a_status_that_cannot_be_read_is_unknown(client: FlaskClient) -> None:
     assert found["lungDisease"]["status"] == "unknown"
     assert ref(resource) in ignored(found)
     assert "lung-disease" in gap_ids(found)
+
+
+def test_a_status_in_another_system_is_read_by_its_words(client: FlaskClient) -> None:
+    for display, expected in (
+        ("Active", ("rpild", "recorded")),
+        ("Resolved", JUST_ILD),
+        ("Sleeping", ("unknown", None)),
+    ):
+        status = {"coding": [{"system": "https://ehr.example.org", "code": "7", "display": display}]}
+        assert _lungs(client, rpild(clinicalStatus=status)) == expected
 
 
 def test_none_only_when_conditions_are_known(client: FlaskClient) -> None:
@@ -245,6 +266,13 @@ def test_dates_that_do_not_settle_it(client: FlaskClient, dates: Json) -> None:
     quiet = answer(client, positive(), condition(ILD, **dates))
     assert set(cards(quiet)) == {"rec-7"}
     assert "lung-disease" not in gap_ids(quiet["extension"]["mda5-cds.assessment"])
+
+
+@pytest.mark.parametrize("broken", [{"onsetDateTime": "long ago"}, {"subject": ..., "onsetDateTime": "2019-01-01"}])
+def test_one_that_cannot_be_read_may_be_older(client: FlaskClient, broken: Json) -> None:
+    found = assess(client, condition(ILD), condition(ILD, **broken), LOW)
+    assert found["lungDisease"]["status"] == "ild"
+    assert "lung-disease" in gap_ids(found)
 
 
 def test_a_partial_date_on_one_side_of_the_limit_settles_it(client: FlaskClient) -> None:

@@ -376,3 +376,16 @@ def test_dose_range_with_weight_and_without(client: FlaskClient) -> None:
     assert "weight not known" in described()
     stale = obs("29463-7", 60, "kg", effectiveDateTime=ago(90.1))
     assert "weight not known" in described(stale, size[1])
+
+
+def test_what_runs_is_called_running(client: FlaskClient) -> None:
+    """Mycophenolic acid stands for mycophenolate, under its own name; what begins later is called ordered."""
+    card = shown(client, KIDNEY, *on(MYCOPHENOLIC_ACID))["rec-3"]
+    labels = [each["label"] for each in card["suggestions"] if drugs(each) == ["gc"]]
+    assert labels == ["Mycophenolic acid (running) + prednisone"]
+    bounds = [{"timing": {"repeat": {"boundsPeriod": {"start": day(-2)}}}}]
+    later = order(TACROLIMUS, authoredOn=day(1), dosageInstruction=bounds)
+    card = shown(client, *on(PREDNISONE), later)["rec-2"]
+    assert [each["label"] for each in card["suggestions"]] == [
+        "Prednisone (running) + tacrolimus (ordered) + IV cyclophosphamide"
+    ]

@@ -269,3 +269,14 @@ def test_code_systems_as_feeds_write_them(client: FlaskClient) -> None:
     for system in (RXNORM, "https://www.nlm.nih.gov/research/umls/rxnorm", "urn:oid:2.16.840.1.113883.6.88"):
         assert assess(client, order(coded(TACROLIMUS, system)))["therapy"]["stage"] == "incomplete"
     assert assess(client, order(coded(TACROLIMUS, "https://other.example.org")))["therapy"]["complete"] is False
+
+
+@pytest.mark.parametrize("system", [{}, {"system": None}, {"system": "LN"}, {"system": "https://lab.example.org"}])
+def test_a_loinc_code_without_its_system_is_unreadable(client: FlaskClient, system: Json) -> None:
+    old = obs(FERRITIN, 100, "ng/mL", effectiveDateTime=ago(5))
+    bare = obs({"coding": [{"code": FERRITIN, **system}]}, 1500, "ng/mL")
+    found = assess(client, old, bare)
+    assert ref(bare) in ignored(found)
+    assert found["risk"]["factors"][0]["status"] == "unknown"
+    other = obs({"coding": [{"code": FERRITIN, **system, "display": "Haemoglobin"}]}, 15, "g/dL")
+    assert assess(client, old, other) == assess(client, old)

@@ -102,7 +102,9 @@ def test_what_is_chosen_says_what_is_signed(name: str, client: FlaskClient) -> N
     signed = story(name)
     chosen = signed | {"hook": "order-select"}
     before, after = answer(client, signed), answer(client, chosen)
-    said = [[(card["summary"], card["indicator"], card["detail"]) for card in body["cards"]] for body in (before, after)]
+    said = [
+        [(card["summary"], card["indicator"], card["detail"]) for card in body["cards"]] for body in (before, after)
+    ]
     assert said[0] == said[1]
     # nothing is being chosen, and the drafts count for the regimen all the same
     silent = answer(client, chosen | {"context": chosen["context"] | {"selections": []}})

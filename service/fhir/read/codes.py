@@ -79,11 +79,15 @@ def texts(concept: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The concepts that something names; `variants` are those of observations (None: contradictory)."""
+    """The concepts that something names; `variants` are those of observations (None: contradictory).
+
+    `unclear` says why it can only be suspected that it names them.
+    """
 
     concepts: frozenset[str] = frozenset()
     variants: Mapping[str, str | None] = field(default_factory=dict)
     by_text: bool = False
+    unclear: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,14 @@ class ObservationCodes:
         by_word = frozenset(
             name for text in texts(concept) for name in self.words.named_in(text) if text not in self.not_words[name]
         )
+        if not by_word and not texts(concept):
+            return self._suspected(coded)
         return Named(by_word, dict.fromkeys(by_word, ""), by_text=bool(by_word))
+
+    def _suspected(self, coded: Iterable[tuple[str, str]]) -> Named:
+        """What the codes would name if LOINC were the system that they do not state, or call by a name of their own."""
+        suspected = frozenset(name for _, code in coded for name, _ in self.codes.get((LOINC, code), ()))
+        return Named(suspected, unclear="its code is LOINC's, and its code system is not") if suspected else Named()
 
 
 def _one_variant(variants: set[str]) -> str | None:

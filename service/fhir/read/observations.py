@@ -114,6 +114,8 @@ def _part(part: Raw, source: str, context: Context, *, has_components: bool = Fa
         return
     date: When | None = None
     try:
+        if found.unclear:
+            raise Unreadable(found.unclear)
         if len(found.concepts) > 1 or None in found.variants.values():
             raise Unreadable("its codes name different tests")
         (concept,) = found.concepts

@@ -19,10 +19,12 @@ def coded_status(element: object, known: frozenset[str], name: str) -> str | Non
     """The code of a CodeableConcept status (or of an older message's plain string); None when it is not there."""
     if element in (None, "", {}, []):
         return None
-    stated = [code for _, code in codings(element)] or list(texts(element))
-    if isinstance(element, str):
-        stated = [element]
-    found = {word for code in stated if (word := code.strip().casefold()) in known}
-    if len(found) != 1:
-        raise Unreadable(f"{name} cannot be read")
-    return found.pop()
+    codes = [element] if isinstance(element, str) else [code for _, code in codings(element)]
+    # a code of another system says nothing here; the words beside it may
+    for stated in (codes, texts(element)):
+        found = {word for each in stated if (word := each.strip().casefold()) in known}
+        if len(found) == 1:
+            return found.pop()
+        if found:
+            break
+    raise Unreadable(f"{name} cannot be read")

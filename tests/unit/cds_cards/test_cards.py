@@ -368,7 +368,9 @@ def test_data_gap_orders_what_can_be_ordered() -> None:
         "imaging",
         "combination-start",
     )
-    card = cards(gap_ids=ids, risk=risk("indeterminate", unknown=("ferritin-over-1000", "ferritin-over-500")))["data-gap"]
+    card = cards(gap_ids=ids, risk=risk("indeterminate", unknown=("ferritin-over-1000", "ferritin-over-500")))[
+        "data-gap"
+    ]
     assert requested(card) == ["ferritin", "crp", "pao2", "egfr", "hrct"]
     assert card.summary == "Not known: ferritin, CRP, current oxygenation, eGFR and 4 more"
     assert cards(gap_ids=("allergies",))["data-gap"].suggestions == ()

@@ -291,6 +291,10 @@ def test_a_period_counts_its_administrations(timing: dict[str, Any], administrat
     assert read_dose([give(1000, "mg", timing)]).per_cycle == expected
 
 
+def a_day(mg: float) -> dict[str, Any]:
+    return {"numerator": quantity(mg, "mg"), "denominator": quantity(1, "d")}
+
+
 @pytest.mark.parametrize(
     ("dosages", "uniform"),
     [
@@ -299,10 +303,10 @@ def test_a_period_counts_its_administrations(timing: dict[str, Any], administrat
         ([give(3, "mg", DAILY), give(2, "mg", DAILY)], False),
         ([give(60, "mg", DAILY, sequence=1), give(40, "mg", DAILY, sequence=2)], False),
         # the maximum, not the single amount, says what a day brings
-        ([give(5, "mg", TWICE, maxDosePerPeriod={"numerator": quantity(8, "mg"), "denominator": quantity(1, "d")})], False),
-        ([give(5, "mg", TWICE, maxDosePerPeriod={"numerator": quantity(20, "mg"), "denominator": quantity(1, "d")})], True),
+        ([give(5, "mg", TWICE, maxDosePerPeriod=a_day(8))], False),
+        ([give(5, "mg", TWICE, maxDosePerPeriod=a_day(20))], True),
     ],
-)  # fmt: skip
+)
 def test_whether_every_administration_brings_the_same(dosages: list[dict[str, Any]], uniform: bool) -> None:
     assert read_dose(dosages).uniform is uniform
 
@@ -310,7 +314,7 @@ def test_whether_every_administration_brings_the_same(dosages: list[dict[str, An
 @pytest.mark.parametrize(
     ("stated", "mg"),
     [
-        ({"value": 2, "code": "C48480", "system": "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl", "unit": "Capsule"}, 500),
+        ({"value": 2, "code": "C48480", "system": "urn:oid:2.16.840.1.113883.3.26.1.1", "unit": "Capsule"}, 500),
         ({"value": 500, "code": "258684004", "system": "http://snomed.info/sct", "unit": "mg"}, 500),
         ({"value": 500, "code": "mg", "system": "http://unitsofmeasure.org", "unit": "milligramos"}, 500),
         ({"value": 500, "unit": "MG"}, 500),

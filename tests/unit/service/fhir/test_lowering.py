@@ -140,5 +140,3 @@ def test_an_update_of_no_draft_is_an_error() -> None:
     call = with_drafts(gather(prefetch()), "order-sign", {"draftOrders": {"entry": []}})
     with pytest.raises(KeyError):
         reduced_resource(call, Reduce("MedicationRequest/d1", 1.0), 2.0, MADRID)
-
-

@@ -83,7 +83,6 @@ def test_the_same_system_however_it_is_written(system: str) -> None:
     [
         concept("22764", LOINC),
         concept("2276", LOINC),
-        concept(FERRITIN, "http://loinc.org/vs"),
         concept(FERRITIN, SNOMED),
         concept("11039-5", LOINC, text="C-reactive protein"),  # qualitative: another test, whatever its text
         concept("35591-7", LOINC, text="eGFR"),  # a clearance
@@ -95,6 +94,13 @@ def test_the_same_system_however_it_is_written(system: str) -> None:
 def test_what_is_not_ours_is_not_read(code: Any) -> None:
     record = read(obs(code, valueQuantity=NG, effectiveDateTime="never"))
     assert (record.results, record.unread, record.set_aside) == ((), (), ())
+
+
+@pytest.mark.parametrize("system", [None, "LN", "http://loinc.org/vs"])
+def test_a_loinc_code_of_an_unknown_system_may_be_ours(system: str | None) -> None:
+    coding = {"code": FERRITIN, **({"system": system} if system else {})}
+    (found,) = read(obs({"coding": [coding]}, valueQuantity=NG)).unread
+    assert found.concepts == {"ferritin"}
 
 
 @pytest.mark.parametrize("code", [..., None, {}, {"coding": []}, {"text": " "}, {"coding": [{"system": LOINC}]}, 5])

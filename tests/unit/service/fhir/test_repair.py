@@ -86,7 +86,11 @@ def test_an_id_within_stays_where_it_is_referred_to() -> None:
     }
     del order["medicationCodeableConcept"]
     mended = repaired(order, MADRID)
-    assert mended["contained"][0] == {"resourceType": "Medication", "id": "m_1", "code": {"coding": [{"code": "68149"}]}}
+    assert mended["contained"][0] == {
+        "resourceType": "Medication",
+        "id": "m_1",
+        "code": {"coding": [{"code": "68149"}]},
+    }
     assert mended["medicationReference"] == {"reference": "#m_1"}
 
 
