@@ -5,6 +5,7 @@
 #   make test    the whole suite: ruff, mypy --strict, pytest with coverage
 #   make check   the same, and nothing may be skipped (MDA5_CDS_TEST_ALL=1)
 #   make test-other-python   the tests again under Python 3.13, the image's
+#   make numbers each number of the knowledge moved by a step: does a test see it?
 #   make lock    write the locks anew from pyproject.toml
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ RUNTIME := $(VENV)/.runtime
 TESTING := $(VENV)/.testing
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test pytest check test-other-python lock clean setup setup-test
+.PHONY: help demo serve test pytest check test-other-python numbers lock clean setup setup-test
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -68,6 +69,10 @@ test-other-python:
 	  echo "Python 3.13 is needed for the second run of the tests; name it with OTHER_PYTHON=/path/to/python3.13" >&2; exit 1; \
 	fi; \
 	echo "Python 3.13 is not here: the second run of the tests is left out"
+
+# Moves each number of cds_cards/knowledge/ by a step; a test of behaviour must fail. Takes about an hour.
+numbers: setup-test
+	$(BIN)/python -m tests.moved_numbers
 
 lock:
 	$(PYTHON) -m venv $(VENV)-lock

@@ -9,8 +9,13 @@ from datetime import UTC, datetime
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings
 
 NOW = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
+
+# the same examples in every run: a failure is found by the change that caused it, and a slow machine is none
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture
