@@ -16,7 +16,8 @@ import requests
 import fixtures
 from service.discovery import SERVICE_OF_HOOK
 from service.parts import utc_now
-from service.terminal import WIDTH, render
+from service.plain_text import WIDTH
+from service.terminal import render
 
 DEFAULT_NAMES = (
     *("untreated", "kidney-failure", "refractory", "respiratory-failure", "worsening-before-day-7"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from service.plain_text import markdown_lines, wrap
+
 Json = Mapping[str, Any]
 
-WIDTH = 96
 EXTENSION = "mda5-cds.assessment"
 _LABEL = 21
 _WORDS = {
@@ -17,11 +16,10 @@ _WORDS = {
     "ild": "interstitial lung disease, not known to be rapidly progressive",
     "none": "no interstitial lung disease",
     "very-high": "very high",
-    "in": "belongs to the patients this guideline is for",
-    "out": "does not belong to the patients this guideline is for",
+    "in": "not excluded",
+    "out": "excluded",
 }
 _CHOICE = {"at-most-one": "Choose at most one:", "any": "Choose any:"}
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def render(response: Json) -> str:
@@ -129,14 +127,14 @@ def _left_out(assessment: Json) -> Iterator[str]:
 def _cards(cards: list[Json], assessment: Json) -> Iterator[str]:
     yield ""
     if not cards:
-        yield from _wrap(f"Nothing to say, because {'; '.join(reason.rstrip('.') for reason in _silence(assessment))}.")
+        yield from wrap(f"Nothing to say, because {'; '.join(reason.rstrip('.') for reason in _silence(assessment))}.")
         return
     yield f"CARDS: {len(cards)}"
     for number, card in enumerate(cards, 1):
         yield ""
-        yield from _wrap(f"{number}. [{card['indicator'].upper()}] {card['summary']}", later="   ")
-        yield from _markdown(card.get("detail", ""))
-        yield from _wrap(f"Source: {card['source']['label']} {card['source'].get('url', '')}".rstrip(), "   ")
+        yield from wrap(f"{number}. [{card['indicator'].upper()}] {card['summary']}", later="   ")
+        yield from markdown_lines(card.get("detail", ""))
+        yield from wrap(f"Source: {card['source']['label']} {card['source'].get('url', '')}".rstrip(), "   ")
         yield from _suggestions(card)
 
 
@@ -147,7 +145,7 @@ def _silence(assessment: Json) -> Iterator[str]:
         return
     population = assessment.get("population", {})
     if population.get("status") == "out":
-        yield _with("the patient does not belong to those this guideline is for", population)
+        yield _with("the patient is excluded", population)
         return
     antibody, lungs = assessment.get("antiMda5", {}), assessment.get("lungDisease", {})
     if antibody.get("status") != "positive":
@@ -163,38 +161,18 @@ def _suggestions(card: Json) -> Iterator[str]:
         return
     yield f"   {_CHOICE.get(card.get('selectionBehavior', 'any'), 'Choose any:')}"
     for suggestion in card["suggestions"]:
-        yield from _wrap(f"- {suggestion['label']}", "     ", "       ")
+        yield from wrap(f"- {suggestion['label']}", "     ", "       ")
         for action in suggestion.get("actions", ()):
             what = action.get("resourceId") or action.get("resource", {}).get("resourceType", "")
-            yield from _wrap(f"{action['type']} {what}: {action['description']}", "       ", "         ")
-
-
-def _markdown(text: str) -> Iterator[str]:
-    """GitHub-Flavored Markdown as plain lines: emphasis and escapes dropped, lists and table rows kept."""
-    for line in text.splitlines():
-        if re.fullmatch(r"[|:\- ]*-[|:\- ]*", line):
-            continue
-        plain = re.sub(r"^#+ ", "", line.strip().strip("|").strip())
-        plain = re.sub(r"\[([^\]]+)\]\(([^)]+)\)", r"\1 (\2)", plain)
-        plain = re.sub(r"(?<!\\)(\*\*|__|`)", "", plain)
-        plain = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", plain)
-        depth = "   " + " " * (len(line) - len(line.lstrip()))
-        yield from _wrap(plain, depth, depth + ("  " if re.match(r"[-*+] ", plain) else ""))
+            yield from wrap(f"{action['type']} {what}: {action['description']}", "       ", "         ")
 
 
 def _row(label: str, text: str) -> Iterator[str]:
-    yield from _wrap(text, f"  {label:<{_LABEL}}", " " * (_LABEL + 2))
+    yield from wrap(text, f"  {label:<{_LABEL}}", " " * (_LABEL + 2))
 
 
 def _item(text: str, indent: str = "    ") -> Iterator[str]:
-    yield from _wrap(f"- {text}", indent, indent + "  ")
-
-
-def _wrap(text: str, first: str = "", later: str | None = None) -> list[str]:
-    clean = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
-    return textwrap.wrap(clean, WIDTH, initial_indent=first, subsequent_indent=first if later is None else later) or [
-        ""
-    ]
+    yield from wrap(f"- {text}", indent, indent + "  ")
 
 
 def _applies(item: Json) -> bool:
@@ -218,4 +196,5 @@ def _with(text: str, finding: Json) -> str:
 
 def _quantity(point: Json) -> str:
     date = f" ({point['date']})" if "date" in point else ""
-    return f"{point['value']:g} {point.get('unit', '')}".rstrip() + date
+    unit = {"a": "years"}.get(point.get("unit", ""), point.get("unit", ""))
+    return f"{point['value']:g} {unit}".rstrip() + date

@@ -164,7 +164,7 @@ def read_procedure(resource: Raw, source: str, context: Context) -> Iterator[Fac
 
 
 def read_service(resource: Raw, source: str, context: Context) -> Iterator[Fact]:
-    """The order or referral, dated by its writing, else by its occurrence."""
+    """The order or referral, dated by its writing; when it is to happen says nothing of when it was known."""
     stated = status(resource, _REQUEST)
     if stated == "entered-in-error":
         yield SetAside(source, "its status is entered-in-error")
@@ -174,14 +174,12 @@ def read_service(resource: Raw, source: str, context: Context) -> Iterator[Fact]
     found = context.vocabulary.services.named(_what_is_ordered(resource))
     _must_be_told(found.concepts)
     fitted = {"intent": "order", **context.fit(resource, SERVICE_REQUEST)}
-    side = frozenset({"occurrenceDateTime", "occurrencePeriod"}) if "authoredOn" in fitted else frozenset[str]()
-    valid = validated("ServiceRequest", fitted, side)
-    occurs, _ = _performed(valid, "occurrence", context)
+    valid = validated("ServiceRequest", fitted)
     yield ServiceOrder(
         source=source,
         concepts=found.concepts,
         status=stated,
-        when=context.date(valid["authoredOn"], "authoredOn") if "authoredOn" in valid else occurs,
+        when=context.date(valid["authoredOn"], "authoredOn") if "authoredOn" in valid else None,
         refused=stated == "revoked" or valid.get("doNotPerform") is True,
         intent=str(valid["intent"]),
         by_text=found.by_text,

@@ -165,8 +165,6 @@ SERVICE_REQUEST: dict[str, Shape] = {
     "code": CONCEPT,
     "orderDetail": [CONCEPT],
     "subject": REFERENCE,
-    "occurrenceDateTime": DATE,
-    "occurrencePeriod": PERIOD,
     "authoredOn": DATE,
 }
 PATIENT: dict[str, Shape] = {

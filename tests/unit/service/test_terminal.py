@@ -101,7 +101,7 @@ def test_every_finding_is_said() -> None:
     text = " ".join(render(response()).split())
     for words in (
         "As of 2026-03-01T10:00:00Z, by guideline 10.1016/x (knowledge 2026.1)",
-        "adult, age 71",
+        "not excluded: adult, age 71",
         "positive: reported positive on 2026-01-02 [Observation/mda5]",
         "- titre 1:320, 2026-01-02",
         "rapidly progressive interstitial lung disease (recorded) [Condition/ild]",
@@ -160,7 +160,7 @@ def test_a_card_shows_its_suggestions_and_actions() -> None:
     [
         (
             {"population": {"status": "out", "why": "age 12"}, "antiMda5": {"status": "unknown"}},
-            "the patient does not belong to those this guideline is for: age 12.",
+            "the patient is excluded: age 12.",
         ),
         (
             {"antiMda5": {"status": "unknown", "why": "no result"}, "lungDisease": {"status": "none", "why": "no ILD"}},
