@@ -13,13 +13,14 @@ from cds_cards.record import Dose
 from cds_cards.series import above, figure
 
 Basis = Literal["absolute", "per-kg", "per-m2"]
-Span = Literal["administration", "day", "week", "course"]
+Span = Literal["administration", "day", "week", "interval", "course"]
 
 UNITS: dict[Basis, str] = {"absolute": "mg", "per-kg": "mg/kg", "per-m2": "mg/m²"}
 _SPANS: dict[Span, str] = {
     "administration": "per administration",
     "day": "a day",
     "week": "a week",
+    "interval": "an interval",
     "course": "a course",
 }
 _WEEK = 7
@@ -50,13 +51,18 @@ class Comparison:
 
 
 def bounds(regimen: Regimen) -> Iterator[Bound]:
-    """The bounds of a regimen: its dose; its course, where reported; one dose a week, where they lie a week apart."""
+    """The bounds of a regimen: its dose; its course, where reported; one dose a week and in each reported interval.
+
+    A week where the doses lie a week or more apart, the interval where it is longer than that.
+    """
     basis = basis_of(regimen)
     time = regimen.unit.rsplit("/", 1)[-1]
     span: Span = "day" if time == "day" else "week" if time == "week" else "administration"
     yield Bound(span, regimen.high, basis)
     if span == "administration" and regimen.days_apart and regimen.days_apart >= _WEEK:
         yield Bound("week", regimen.high, basis)
+        if regimen.days_apart > _WEEK:
+            yield Bound("interval", regimen.high, basis)
     if regimen.course is not None:
         yield Bound("course", regimen.high * regimen.course, basis)
 
@@ -102,7 +108,7 @@ def _against(dose: Dose, bound: Bound, regimen: Regimen, size: BodySize, toleran
     over = above(amount, None, most * (1 + tolerance / 100))
     if over is Verdict.NOT_MET and at_least:
         return Comparison(regimen, Verdict.UNKNOWN, missing=at_least)
-    per, unit = _SPANS[bound.span], UNITS[dose.basis]
+    per, unit = _per(bound.span, regimen), UNITS[dose.basis]
     mean = " on average" if regimen.schedule == "daily" and dose.daily is False else ""
     sized = bound.basis != dose.basis
     basis = f" ({figure(bound.most, UNITS[bound.basis])} {per} at {size.basis})" if sized else ""
@@ -121,6 +127,8 @@ def _amount(dose: Dose, span: Span, regimen: Regimen) -> tuple[float | None, str
     once = dose.per_administration
     if span == "course":
         return dose.per_cycle, ""
+    if span == "interval":
+        return _in_interval(dose, regimen), ""
     if span == "week":
         return _or_once(dose.per_week, once, "its timing is not stated")
     if regimen.schedule == "daily":
@@ -137,6 +145,25 @@ def _amount(dose: Dose, span: Span, regimen: Regimen) -> tuple[float | None, str
 def too_often(dose: Dose, regimen: Regimen) -> bool:
     """Whether a daily order stands against single doses that lie days apart."""
     return dose.daily is True and regimen.days_apart is not None and regimen.days_apart > 1
+
+
+def repeats_sooner(dose: Dose, regimen: Regimen) -> bool:
+    """Whether the order repeats the dose sooner than the regimen does."""
+    apart, every = regimen.days_apart, dose.every_days
+    return too_often(dose, regimen) or (apart is not None and every is not None and every < apart)
+
+
+def _in_interval(dose: Dose, regimen: Regimen) -> float | None:
+    """What the order brings on average in the days that lie between two doses of the regimen; None where unknown."""
+    once, every = dose.per_administration, dose.every_days
+    if once is None or not every or regimen.days_apart is None:
+        return None
+    amount = once * max(1.0, regimen.days_apart / every)
+    return amount if dose.per_cycle is None else min(amount, dose.per_cycle)
+
+
+def _per(span: Span, regimen: Regimen) -> str:
+    return f"in {regimen.days_apart:g} days" if span == "interval" else _SPANS[span]
 
 
 def _or_once(stated: float | None, once: float | None, why: str) -> tuple[float | None, str]:

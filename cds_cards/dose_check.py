@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from cds_cards.criteria import Verdict
-from cds_cards.dose_bounds import Basis, Comparison, amount_mg, basis_of, compare, factor_of, too_often
+from cds_cards.dose_bounds import Basis, Comparison, amount_mg, basis_of, compare, factor_of, repeats_sooner
 from cds_cards.dosing import BodySize, rounded_down
 from cds_cards.feasibility import CNI
 from cds_cards.guideline import Agent, Guideline, Regimen
@@ -62,7 +62,8 @@ def check_dose(draft: DraftOrder, circumstances: Circumstances, guideline: Guide
         return DoseCheck("not-checked", reason)
     regimens = _same_schedule(dose, _by_route(draft, agent))
     tolerance = guideline.policy.dose_tolerance_percent
-    found = tuple(compare(dose, regimen, circumstances.size, tolerance) for regimen in regimens)
+    held = _single_doses(draft) if _may_be_tablets(draft) else dose
+    found = tuple(compare(held, regimen, circumstances.size, tolerance) for regimen in regimens)
     highest = _above_highest_single(agent, dose, circumstances.size, guideline)
     if highest or all(item.exceeded is Verdict.MET for item in found):
         return _above(draft, agent, found, highest, circumstances.size, guideline)
@@ -84,8 +85,6 @@ def _not_checked(draft: DraftOrder, agent: Agent, given: Circumstances, guidelin
         yield order.dose.unread
     if order.route and not _by_route(draft, agent):
         yield f"its route is {order.route}, and Table 2 reports {_routes(agent)}"
-    if not order.route and agent.id == CYCLOPHOSPHAMIDE and order.dose.daily is True:
-        yield "a daily order without a route is taken for tablets, and Table 2 reports IV doses days apart"
     days = given.combination_days
     if agent.agent_class == GLUCOCORTICOID and days is not None and days[0] > policy.glucocorticoid_dose_until_day:
         yield (
@@ -96,6 +95,17 @@ def _not_checked(draft: DraftOrder, agent: Agent, given: Circumstances, guidelin
         yield "a blood level is on record: the level guides the dose"
     if agent.id == METHYLPREDNISOLONE and _no_pulse(order.dose, given.size, policy.methylprednisolone_pulse_min):
         yield f"below {policy.methylprednisolone_pulse_min:g} mg a day it is no pulse (site policy)"
+
+
+def _may_be_tablets(draft: DraftOrder) -> bool:
+    """Cyclophosphamide every day without a route, which Table 2's route would make an infusion."""
+    order = draft.order
+    return not order.route and order.agent == CYCLOPHOSPHAMIDE and order.dose.daily is True
+
+
+def _single_doses(draft: DraftOrder) -> Dose:
+    """One administration alone: tablets bring more in a week than an infusion, and never its single dose."""
+    return replace(draft.order.dose, per_day=None, per_week=None, per_cycle=None)
 
 
 def _by_route(draft: DraftOrder, agent: Agent) -> tuple[Regimen, ...]:
@@ -146,7 +156,7 @@ def _above(
         return replace(check, not_lowered=f"no amount is proposed for a {agent.agent_class.replace('-', ' ')}")
     if draft.order.dose.per_administration is None or not draft.order.dose.uniform:
         return replace(check, not_lowered="the order has no single amount that could be lowered")
-    if all(too_often(draft.order.dose, item.regimen) for item in found):
+    if all(repeats_sooner(draft.order.dose, item.regimen) for item in found):
         # a smaller daily dose of a drug that is given once a week would still be a daily dose
         return replace(check, not_lowered="Table 2 reports single doses days apart: the schedule has to change")
     lowered = max((_lowered(draft, item, size, guideline) for item in found), default=0.0)

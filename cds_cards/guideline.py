@@ -47,6 +47,7 @@ AgentClass = Literal[
     "jak-inhibitor",
     "immunoglobulin",
     "anti-tnf",
+    "other-biologic",
     "antifibrotic",
 ]
 GUIDELINE_ID = "final"

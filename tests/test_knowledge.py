@@ -338,7 +338,8 @@ ROLES = {
     "rec-8": "azathioprine methotrexate leflunomide",
     "rec-9": "infliximab adalimumab etanercept golimumab certolizumab-pegol",
     "rec-10": "pirfenidone",
-    "biologic": "rituximab basiliximab infliximab adalimumab etanercept golimumab certolizumab-pegol",
+    "biologic": "rituximab basiliximab infliximab adalimumab etanercept golimumab certolizumab-pegol "
+    "tocilizumab sarilumab abatacept anakinra belimumab",
     "pulse": "cyclophosphamide rituximab basiliximab",
     "glucocorticoid": "prednisone prednisolone methylprednisolone dexamethasone hydrocortisone deflazacort",
 }

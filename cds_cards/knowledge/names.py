@@ -60,6 +60,11 @@ AGENTS = frozenset(
         "etanercept",
         "golimumab",
         "certolizumab-pegol",
+        "tocilizumab",
+        "sarilumab",
+        "abatacept",
+        "anakinra",
+        "belimumab",
         "pirfenidone",
     }
 )

@@ -8,6 +8,8 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
+from service.fhir.read.amounts import ordered_doses
+
 Json = dict[str, Any]
 _FINEST = 1_000_000
 """Parts of a unit; what lies below is the arithmetic's, not the dose's."""
@@ -24,7 +26,9 @@ def lowered(order: Mapping[str, Any], factor: Fraction) -> Json:
 
 def _instruction(instruction: Mapping[str, Any], factor: Fraction) -> Json:
     stated = instruction.get("doseAndRate", [])
-    doses = [_dose(each, factor) for each in stated]
+    ordered = ordered_doses(stated)
+    # what was calculated may stand beside the dose that is ordered: that has not changed
+    doses = [_dose(each, factor) if each in ordered else dict(each) for each in stated]
     changed: Json = {**instruction, "doseAndRate": doses}
     for before, after in zip(stated, doses, strict=True):
         for name in ("text", "patientInstruction"):

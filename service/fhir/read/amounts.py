@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,6 +42,7 @@ _COUNTED = {
     "comprimido", "comprimidos", "cápsula", "cápsulas", "capsula", "capsulas", "vial(es)", "viales",
 }  # fmt: skip
 _ORDERABLE = {"TAB", "CAP", "TABLET", "ORTAB", "ORCAP", "ERTAB", "ERCAP", "PILL", "VIAL"}
+_STATED = ("doseQuantity", "doseRange", "rateQuantity", "rateRange", "rateRatio")
 _EACH_TIME = {"dose", "dosis"}
 """`mg/kg/dose`: once per administration, which is what an amount without a time means anyway."""
 
@@ -90,17 +91,20 @@ def stated_amount(dosage: Json, times: Schedule, strength: Strength) -> Amount |
 
 def _ordered(dosage: Json) -> Json | None:
     """The dose that was ordered: under doseAndRate, or directly in the instruction as older messages have it."""
-    known = ("doseQuantity", "doseRange", "rateQuantity", "rateRange", "rateRatio")
-    stated = [item for item in dosage.get("doseAndRate") or [] if any(name in item for name in known)]
-    if not stated:
-        direct = {name: dosage[name] for name in known if name in dosage}
+    chosen = ordered_doses(dosage.get("doseAndRate") or [])
+    if not chosen:
+        direct = {name: dosage[name] for name in _STATED if name in dosage}
         return direct or None
-    ordered = [item for item in stated if _type(item) == "ordered"]
-    chosen = ordered or stated
     if len(chosen) > 1:
         raise UnreadDose("one instruction states several doses")
     found: Json = chosen[0]
     return found
+
+
+def ordered_doses(stated: Sequence[Json]) -> list[Json]:
+    """Of the doses that one instruction states those of type *ordered*, where any is; else all."""
+    doses = [item for item in stated if any(name in item for name in _STATED)]
+    return [item for item in doses if _type(item) == "ordered"] or doses
 
 
 def _type(item: Json) -> str:
@@ -115,6 +119,8 @@ def mass(quantity: Json, strength: Strength) -> Amount:
         raise UnreadDose("the dose has no number")
     if float(value) < 0:
         raise UnreadDose("the dose is negative")
+    if quantity.get("comparator"):
+        raise UnreadDose("the dose is no plain number: it states a comparator")
     unit = _unit(quantity)
     if counted(quantity):
         if strength.mg is None:

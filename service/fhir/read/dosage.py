@@ -135,7 +135,8 @@ def _limit(dosage: Json) -> Amount | None:
     denominator = ratio.get("denominator") or {}
     unit = str(denominator.get("code") or denominator.get("unit") or "").lower()
     try:
-        amount = mass(ratio.get("numerator") or {}, Strength())
+        # "at most 3 g a day" is what a maximum says of itself
+        amount = mass({**(ratio.get("numerator") or {}), "comparator": None}, Strength())
     except UnreadDose:
         return None
     days = DAYS.get(unit, 0.0) * float(denominator.get("value", 1))

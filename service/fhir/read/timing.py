@@ -22,6 +22,8 @@ _DAILY_CODES = {
     "BID": 2,
     "TID": 3,
     "QID": 4,
+    "Q24H": 1,
+    "Q12H": 2,
     "Q8H": 3,
     "Q6H": 4,
     "Q4H": 6,
@@ -29,7 +31,8 @@ _DAILY_CODES = {
     "Q2H": 12,
     "Q1H": 24,
 }
-"""Administrations a day of v3-GTSAbbreviation (http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation)."""
+"""Administrations a day of v3-GTSAbbreviation (http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation), and two more
+that orders carry."""
 _RARER_CODES = {"QOD": 2.0, "WK": 7.0, "MO": 30.0}
 """Days from one administration to the next, same code system."""
 _MEALS = {"C": 3, "AC": 3, "PC": 3}
@@ -131,8 +134,10 @@ def _on_weekdays(on_day: float, weekdays: set[str]) -> _Rate:
 
 
 def _coded(code: Json | None) -> _Rate | None:
-    for coding in (code or {}).get("coding") or []:
-        symbol = coding.get("code")
+    code = code or {}
+    # the abbreviation itself may be all that the text holds: "BID", "b.i.d."
+    written = str(code.get("text") or "").replace(".", "").strip().upper()
+    for symbol in (*(coding.get("code") for coding in code.get("coding") or []), written):
         if symbol in _DAILY_CODES:
             return _Rate(float(_DAILY_CODES[symbol]), _DAILY_CODES[symbol] * 7.0, True)
         if symbol in _RARER_CODES:
