@@ -114,6 +114,7 @@ def test_an_unknown_age_computes_no_dose(guideline: Guideline) -> None:
     ("name", "low", "high", "unit"),
     [
         ("prednisone-oral", 30, 60, "mg/day"),
+        ("prednisolone-oral", 30, 60, "mg/day"),
         ("methylprednisolone-pulse", 500, 1000, "mg/day"),
         ("cyclosporine", 120, 300, "mg/day"),
         ("tacrolimus", 3.6, 4.5, "mg/day"),
@@ -123,6 +124,12 @@ def test_an_unknown_age_computes_no_dose(guideline: Guideline) -> None:
         ("rituximab-two-doses", 1000, 1000, "mg"),
         ("basiliximab", 20, 20, "mg"),
         ("ivig", 24000, 24000, "mg/day"),
+        ("tofacitinib", 10, 10, "mg/day"),
+        ("azathioprine", 120, 180, "mg/day"),
+        ("leflunomide", 10, 20, "mg/day"),
+        ("methotrexate", 0, 25, "mg/week"),
+        ("infliximab", 300, 300, "mg"),
+        ("pirfenidone", 801, 801, "mg/day"),
     ],
 )
 def test_the_regimens_of_table_2_at_60_kg_and_165_cm(
