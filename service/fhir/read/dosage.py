@@ -5,7 +5,7 @@ Every form FHIR allows is read or refused by name; nothing that cannot be comput
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -33,7 +33,8 @@ def read_dose(dosages: Sequence[Json], strength: Strength = NO_STRENGTH) -> Dose
     turns: dict[object, list[Dose]] = {}
     for turn, dose in parts:
         turns.setdefault(turn, []).append(dose)
-    return _following([_together(doses) for doses in turns.values()])
+    # what runs at the same time adds up; of what follows each other a day or week brings the highest
+    return _joined([_joined(doses, _sum) for doses in turns.values()], _largest)
 
 
 def _turn(dosage: Json, number: int, dosages: Sequence[Json]) -> object:
@@ -92,37 +93,20 @@ def _limited(dose: Dose, limit: Amount | None) -> Dose:
     return replace(dose, per_day=limit.mg, uniform=False)
 
 
-def _together(doses: list[Dose]) -> Dose:
-    first = doses[0]
+def _joined(doses: list[Dose], in_a_span: Callable[[Iterable[float | None]], float | None]) -> Dose:
+    """Several doses as one; `in_a_span` says what they bring in a day or a week."""
     if len(doses) == 1:
-        return first
+        return doses[0]
     return Dose(
         per_administration=_largest(dose.per_administration for dose in doses),
-        per_day=_sum(dose.per_day for dose in doses),
-        per_week=_sum(dose.per_week for dose in doses),
+        per_day=in_a_span(dose.per_day for dose in doses),
+        per_week=in_a_span(dose.per_week for dose in doses),
         per_cycle=_sum(dose.per_cycle for dose in doses),
-        basis=first.basis,
+        basis=doses[0].basis,
         daily=_any(dose.daily for dose in doses),
         as_needed=any(dose.as_needed for dose in doses),
         every_days=_least(dose.every_days for dose in doses),
         uniform=_uniform(doses),
-    )
-
-
-def _following(turns: list[Dose]) -> Dose:
-    first = turns[0]
-    if len(turns) == 1:
-        return first
-    return Dose(
-        per_administration=_largest(dose.per_administration for dose in turns),
-        per_day=_largest(dose.per_day for dose in turns),
-        per_week=_largest(dose.per_week for dose in turns),
-        per_cycle=_sum(dose.per_cycle for dose in turns),
-        basis=first.basis,
-        daily=_any(dose.daily for dose in turns),
-        as_needed=any(dose.as_needed for dose in turns),
-        every_days=_least(dose.every_days for dose in turns),
-        uniform=_uniform(turns),
     )
 
 
