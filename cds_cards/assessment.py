@@ -82,15 +82,6 @@ class Assessment:
     answers: Mapping[str, str]
     entry: OrderEntry = NO_DRAFTS
 
-    @property
-    def in_scope(self) -> bool:
-        """Whether all cards may speak: in the population, anti-MDA5 positive, RPILD."""
-        return (
-            self.population.status == "in"
-            and self.anti_mda5.status == "positive"
-            and self.lung_disease.status == "rpild"
-        )
-
     def standing(self, recommendation: str) -> Standing:
         """The standing of one recommendation."""
         return next(item for item in self.recommendations if item.id == recommendation)

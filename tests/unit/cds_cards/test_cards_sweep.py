@@ -177,7 +177,8 @@ def test_limits_and_sentences(assessment: Assessment) -> None:
         assert "3 of 5 survived" not in text or "cytomegalovirus infection in 100 %" in text
         assert "grade D" not in text or "weak evidence (case series), recommended (grade D)" in text
         if card.topic not in ("diagnosis", "rec-7"):
-            assert assessment.in_scope
+            assert assessment.population.status == "in"
+            assert (assessment.anti_mda5.status, assessment.lung_disease.status) == ("positive", "rpild")
         if assessment.lung_disease.certainty == "inferred":
             assert "inferred from" in card.detail
         if "refractor" in card.summary.lower():

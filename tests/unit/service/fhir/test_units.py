@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from cds_cards.knowledge import load_guideline
 from service.fhir.units import Amount, Unusable, amount
 
 ONE_UNIT = [
@@ -159,3 +160,14 @@ def test_only_an_inspired_fraction_may_come_without_unit(value: str, fraction: f
 
 def test_a_code_and_a_text_that_write_the_same_size_agree() -> None:
     assert amount("ferritin", Decimal(600), "ug/L", "ng/mL") == Amount(600.0, "ng/mL")
+
+
+def test_the_canonical_units_are_those_of_the_knowledge() -> None:
+    """A value of the canonical unit comes back as it is: the rules compare in the unit that the reader converts to."""
+    measured = {
+        concept.id: concept.canonical for concept in load_guideline().observations.values() if concept.canonical
+    }
+    assert measured.keys() >= {"ferritin", "crp", "pao2", "pf-ratio", "egfr", "weight"}
+    for concept, unit in measured.items():
+        value = Decimal("0.5") if concept == "fio2" else Decimal(90)
+        assert amount(concept, value, unit, None) == Amount(float(value), unit), concept
