@@ -80,7 +80,7 @@ lock:
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 	  pyproject.toml -o requirements.lock
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
-	  --extra test --extra postgres -c requirements.lock pyproject.toml -o requirements-test.lock
+	  --extra test -c requirements.lock pyproject.toml -o requirements-test.lock
 	echo "setuptools>=77" | $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 	  -c requirements-test.lock - -o requirements-build.lock
 	rm -rf $(VENV)-lock

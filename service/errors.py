@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Mapping
 from typing import ClassVar
 
 from flask import Flask, Response, jsonify
@@ -16,14 +17,15 @@ log = logging.getLogger(__name__)
 
 
 class ServiceError(Exception):
-    """A call that is refused. `status` is the HTTP status, `issue_code` FHIR's issue type."""
+    """A call that is refused. `status` is the HTTP status, `issue_code` FHIR's issue type, `headers` go with it."""
 
     status: ClassVar[int]
     issue_code: ClassVar[str]
 
-    def __init__(self, diagnostics: str) -> None:
+    def __init__(self, diagnostics: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(diagnostics)
         self.diagnostics = diagnostics
+        self.headers: Mapping[str, str] = headers or {}
 
 
 class UnsupportedMedia(ServiceError):
@@ -94,6 +96,43 @@ class WrongPatient(ServiceError):
     issue_code = "value"
 
 
+class NotIdentified(ServiceError):
+    """The caller did not prove who it is. `diagnostics` never quotes the token."""
+
+    status = 401
+    issue_code = "login"
+
+    def __init__(self, diagnostics: str) -> None:
+        super().__init__(diagnostics, {"WWW-Authenticate": 'Bearer realm="mda5-cds"'})
+
+
+class Forbidden(ServiceError):
+    """A known caller that may not, or a FHIR server that may not be called."""
+
+    status = 403
+    issue_code = "forbidden"
+
+
+class TooManyRequests(ServiceError):
+    """The caller exceeds its request rate. `retry_after` in whole seconds."""
+
+    status = 429
+    issue_code = "throttled"
+
+    def __init__(self, diagnostics: str, retry_after: int) -> None:
+        super().__init__(diagnostics, {"Retry-After": str(max(1, retry_after))})
+
+
+class Unavailable(ServiceError):
+    """Something that this call needs is down or busy; the same call may succeed later. `retry_after` in seconds."""
+
+    status = 503
+    issue_code = "transient"
+
+    def __init__(self, diagnostics: str, retry_after: int) -> None:
+        super().__init__(diagnostics, {"Retry-After": str(max(1, retry_after))})
+
+
 def operation_outcome(issue_code: str, diagnostics: str) -> dict[str, object]:
     """An R4 OperationOutcome with one issue of severity `error`."""
     issue = {"severity": "error", "code": issue_code, "diagnostics": diagnostics}
@@ -102,7 +141,9 @@ def operation_outcome(issue_code: str, diagnostics: str) -> dict[str, object]:
 
 def answer_service_error(error: ServiceError) -> Response:
     """The HTTP answer to a refused call."""
-    return _answer(error.status, error.issue_code, error.diagnostics)
+    answer = _answer(error.status, error.issue_code, error.diagnostics)
+    answer.headers.update(error.headers)
+    return answer
 
 
 def answer_http_exception(error: HTTPException) -> Response:

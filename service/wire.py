@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -33,7 +33,8 @@ class PrefetchAnswer:
 class HookRequest:
     """One call of a CDS service, its required fields present. `prefetch` has every key of the service's templates.
 
-    `as_of` is the instant (with zone) that replaces now, where the configuration allows it.
+    `client` is who called ("" where callers are not identified); `access_token` lives as long as the call and never
+    shows in a representation. `as_of` is the instant (with zone) that replaces now, where the configuration allows it.
     """
 
     hook: str
@@ -44,12 +45,15 @@ class HookRequest:
     encounter_id: str | None
     prefetch: Mapping[str, PrefetchAnswer]
     fhir_server: str | None
-    has_fhir_authorization: bool
+    access_token: str | None = field(repr=False)
     extension: Mapping[str, object]
+    client: str = ""
     as_of: datetime | None = None
 
 
-def decode_request(body: Mapping[str, object], service: HookService, settings: Settings) -> HookRequest:
+def decode_request(
+    body: Mapping[str, object], service: HookService, settings: Settings, client: str = ""
+) -> HookRequest:
     """The call that `body` makes to `service`; raises the ServiceError of the first field that is wrong."""
     hook = _required_text(body, "hook")
     hook_instance = _required_text(body, "hookInstance")
@@ -58,9 +62,8 @@ def decode_request(body: Mapping[str, object], service: HookService, settings: S
     context = _object(body, "context", required=True)
     extension = _object(body, "extension")
     fhir_server = _optional_text(body, "fhirServer")
-    _object(body, "fhirAuthorization")
-    has_authorization = body.get("fhirAuthorization") is not None
-    if has_authorization and fhir_server is None:
+    authorization = _object(body, "fhirAuthorization")
+    if body.get("fhirAuthorization") is not None and fhir_server is None:
         raise InvalidField("fhirAuthorization is given without fhirServer")
     prefetch = _object(body, "prefetch")
     request = HookRequest(
@@ -72,8 +75,9 @@ def decode_request(body: Mapping[str, object], service: HookService, settings: S
         encounter_id=_optional_text(context, "encounterId", "context."),
         prefetch={key: _prefetch_answer(prefetch, key) for key in KEYS},
         fhir_server=fhir_server,
-        has_fhir_authorization=has_authorization,
+        access_token=_access_token(authorization),
         extension=extension,
+        client=client,
         as_of=_as_of(extension) if settings.allow_as_of else None,
     )
     _check_order_context(context)
@@ -142,6 +146,15 @@ def _prefetch_answer(prefetch: Mapping[str, object], key: str) -> PrefetchAnswer
     if value.get("resourceType") == "OperationOutcome":
         return PrefetchAnswer("failed", why="the EHR answered with an OperationOutcome")
     return PrefetchAnswer("given", value)
+
+
+def _access_token(authorization: Mapping[str, object]) -> str | None:
+    """The bearer token; None when there is none that could be sent: then nothing can be fetched."""
+    token, kind = authorization.get("access_token"), authorization.get("token_type", "Bearer")
+    if not isinstance(token, str) or not isinstance(kind, str) or kind.lower() != "bearer":
+        return None
+    # a header must not be split by what somebody put into the token
+    return token if token and token.isascii() and token.isprintable() and " " not in token else None
 
 
 def _as_of(extension: Mapping[str, object]) -> datetime | None:

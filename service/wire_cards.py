@@ -69,9 +69,12 @@ class _Encoder:
         return body
 
     def _card_uuid(self, card: Card) -> UUID:
-        """uuid5 over service, hookInstance, patient, topic and the card's content."""
+        """uuid5 over client, service, hookInstance, patient, topic and the card's content."""
         request = self._request
-        identity = (request.hook, request.hook_instance, request.patient_id, *card.digest_parts)
+        identity = (
+            *(request.client, request.hook, request.hook_instance, request.patient_id),
+            *card.digest_parts,
+        )
         return uuid5(uuid5(NAMESPACE_URL, self._canonical), _SEPARATOR.join(identity))
 
     def _suggestion(self, suggestion: Suggestion, card: UUID, number: int) -> Json | None:

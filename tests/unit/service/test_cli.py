@@ -126,10 +126,10 @@ def test_bad_usage_exits_2(capsys: pytest.CaptureFixture[str], arguments: tuple[
 
 def test_bad_settings_exit_2(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MDA5_CDS_AUTH", "jwt")
-    monkeypatch.setenv("MDA5_CDS_MODE", "silent")
+    monkeypatch.setenv("MDA5_CDS_MODE", "quiet")
     code, _, err = run(capsys, "fixtures")
     assert code == 2
-    assert "AUTH=jwt is not available" in err
+    assert "AUTH=jwt needs MDA5_CDS_TRUSTED_CLIENTS" in err
     assert "MDA5_CDS_MODE" in err
 
 

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import Settings, SettingsError, check_listening, is_loopback, read_settings
+from service.settings import Settings, SettingsError, check_listening, read_settings
+from service.variables import is_loopback
+
+DATABASE = "sqlite:///mda5-cds/mda5-cds.sqlite3"
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
     settings = read_settings({"PATH": "/bin"})
-    assert settings == Settings()
+    assert settings == Settings(database_url=DATABASE)
+    assert settings.fhir_budget_seconds == 4
+    assert settings.fhir_servers == ()
     assert settings.max_body_bytes == 16 * 1024 * 1024
     assert settings.max_nesting == 64
     assert settings.response_extension
@@ -20,11 +25,21 @@ def test_an_empty_environment_gives_the_defaults() -> None:
 
 
 def test_every_variable_is_read(tmp_path: Path) -> None:
-    policy = tmp_path / "policy.toml"
-    policy.write_text("")
+    policy, clients, key = (tmp_path / name for name in ("policy.toml", "clients.json", "key"))
+    for file in (policy, clients, key):
+        file.write_text("")
     settings = read_settings(
         {
-            "MDA5_CDS_AUTH": "off",
+            "MDA5_CDS_AUTH": "jwt",
+            "MDA5_CDS_PUBLIC_URL": "https://cds.example.org/mda5/",
+            "MDA5_CDS_TRUSTED_CLIENTS": str(clients),
+            "MDA5_CDS_CORS_ORIGINS": "https://ehr.example.org, http://localhost:8080",
+            "MDA5_CDS_REQUESTS_PER_MINUTE": "120",
+            "MDA5_CDS_FHIR_SERVERS": "https://ehr.example.org/fhir/ http://127.0.0.1:9000/r4,https://b.example.org",
+            "MDA5_CDS_FHIR_BUDGET_SECONDS": "2.5",
+            "MDA5_CDS_DATABASE_URL": "postgresql://cds:secret-1@db/cds",
+            "MDA5_CDS_HASH_KEY_FILE": str(key),
+            "MDA5_CDS_MODE": "silent",
             "MDA5_CDS_CANONICAL": "https://hospital.example.org/cds/",
             "MDA5_CDS_POLICY": str(policy),
             "MDA5_CDS_TOPICS_OFF": "rec-7, data-gap",
@@ -36,7 +51,18 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
             "MDA5_CDS_LOG_LEVEL": "debug",
         }
     )
+    assert "secret-1" not in repr(settings)
     assert settings == Settings(
+        auth="jwt",
+        public_url="https://cds.example.org/mda5",
+        trusted_clients=clients,
+        cors_origins=("https://ehr.example.org", "http://localhost:8080"),
+        requests_per_minute=120,
+        fhir_servers=("https://ehr.example.org/fhir", "http://127.0.0.1:9000/r4", "https://b.example.org"),
+        fhir_budget_seconds=2.5,
+        database_url="postgresql://cds:secret-1@db/cds",
+        hash_key_file=key,
+        mode="silent",
         canonical="https://hospital.example.org/cds",
         policy=policy,
         topics_off=frozenset({"rec-7", "data-gap"}),
@@ -50,14 +76,48 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
 
 
 def test_an_empty_variable_is_no_variable() -> None:
-    assert read_settings({"MDA5_CDS_POLICY": "", "MDA5_CDS_MAX_BODY_BYTES": " ", "MDA5_CDS_AUTH": ""}) == Settings()
+    blank = {"MDA5_CDS_POLICY": "", "MDA5_CDS_MAX_BODY_BYTES": " ", "MDA5_CDS_AUTH": "", "MDA5_CDS_DATABASE_URL": ""}
+    assert read_settings(blank) == Settings(database_url=DATABASE)
+
+
+@pytest.mark.parametrize(
+    ("environment", "folder"),
+    [
+        ({"HOME": "/home/cds"}, "/home/cds/.local/state"),
+        ({"HOME": "/home/cds", "XDG_STATE_HOME": "/var/state"}, "/var/state"),
+    ],
+)
+def test_the_database_is_a_file_of_the_users(environment: dict[str, str], folder: str) -> None:
+    assert read_settings(environment).database_url == f"sqlite:///{folder}/mda5-cds/mda5-cds.sqlite3"
+
+
+def test_identified_clients_have_a_request_rate(tmp_path: Path) -> None:
+    (tmp_path / "clients.json").write_text("")
+    jwt = {"MDA5_CDS_AUTH": "jwt", "MDA5_CDS_TRUSTED_CLIENTS": str(tmp_path / "clients.json")}
+    assert read_settings(jwt).requests_per_minute == 6000
+    assert read_settings({}).requests_per_minute is None
 
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("AUTH", "jwt", "AUTH=jwt is not available in this version"),
-        ("AUTH", "basic", "AUTH must be off"),
+        ("AUTH", "jwt", "AUTH=jwt needs MDA5_CDS_TRUSTED_CLIENTS"),
+        ("AUTH", "basic", "AUTH must be off or jwt"),
+        ("PUBLIC_URL", "cds.example.org", "PUBLIC_URL must be an absolute"),
+        ("PUBLIC_URL", "https://me:pass@cds.example.org", "PUBLIC_URL must be an absolute"),
+        ("TRUSTED_CLIENTS", "/nowhere/clients.json", "there is no file /nowhere/clients.json"),
+        ("CORS_ORIGINS", "*", "CORS_ORIGINS: * is no origin"),
+        ("CORS_ORIGINS", "https://ehr.example.org/path", "is no origin"),
+        ("REQUESTS_PER_MINUTE", "0", "REQUESTS_PER_MINUTE must be a whole number above 0"),
+        ("FHIR_SERVERS", "ehr.example.org", "FHIR_SERVERS: ehr.example.org is no absolute https URL"),
+        ("FHIR_SERVERS", "http://ehr.example.org/fhir", "must be https"),
+        ("FHIR_SERVERS", "https://ehr.example.org:port/", "is no absolute https URL"),
+        ("FHIR_SERVERS", "https://ehr.example.org/fhir?x=1", "is no absolute https URL"),
+        ("FHIR_BUDGET_SECONDS", "0", "FHIR_BUDGET_SECONDS must be a number of seconds above 0"),
+        ("FHIR_BUDGET_SECONDS", "nan", "FHIR_BUDGET_SECONDS must be a number of seconds above 0"),
+        ("FHIR_BUDGET_SECONDS", "four", "FHIR_BUDGET_SECONDS must be a number of seconds above 0"),
+        ("HASH_KEY_FILE", "/nowhere/key", "there is no file /nowhere/key"),
+        ("MODE", "quiet", "MODE must be live or silent"),
         ("CANONICAL", "mda5", "CANONICAL must be an absolute"),
         ("CANONICAL", "https://a.example.org?x=1", "CANONICAL must be an absolute"),
         ("POLICY", "/nowhere/policy.toml", "there is no file /nowhere/policy.toml"),
@@ -70,7 +130,6 @@ def test_an_empty_variable_is_no_variable() -> None:
         ("ALLOW_AS_OF", "1", "ALLOW_AS_OF must be true or false"),
         ("INSECURE", "on", "INSECURE must be true or false"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL must be"),
-        ("MODE", "silent", "MDA5_CDS_MODE is not a setting of this version"),
         ("MAX_BODY_BYTE", "1", "MDA5_CDS_MAX_BODY_BYTE is not a setting of this version"),
     ],
 )
@@ -85,14 +144,14 @@ def test_all_problems_are_named_together() -> None:
     with pytest.raises(SettingsError) as caught:
         read_settings({"MDA5_CDS_AUTH": "jwt", "MDA5_CDS_MAX_NESTING": "x", "MDA5_CDS_TYPO": "1"})
     assert [problem.split()[0] for problem in caught.value.problems] == [
-        "MDA5_CDS_AUTH=jwt",
         "MDA5_CDS_MAX_NESTING",
+        "MDA5_CDS_AUTH=jwt",
         "MDA5_CDS_TYPO",
     ]
 
 
 def test_the_variable_of_the_test_suite_is_let_be() -> None:
-    assert read_settings({"MDA5_CDS_TEST_ALL": "1"}) == Settings()
+    assert read_settings({"MDA5_CDS_TEST_ALL": "1"}) == Settings(database_url=DATABASE)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "localhost", "::1", "[::1]"])
@@ -107,3 +166,10 @@ def test_beyond_loopback_needs_leave(host: str) -> None:
     with pytest.raises(SettingsError, match="MDA5_CDS_INSECURE=true"):
         check_listening(Settings(), host)
     check_listening(Settings(insecure=True), host)
+
+
+def test_identified_callers_may_come_from_anywhere_once_tokens_have_an_audience() -> None:
+    with pytest.raises(SettingsError, match="MDA5_CDS_PUBLIC_URL"):
+        check_listening(Settings(auth="jwt"), "10.0.0.1")
+    check_listening(Settings(auth="jwt", public_url="https://cds.example.org"), "10.0.0.1")
+    check_listening(Settings(auth="jwt"), "127.0.0.1")

@@ -32,16 +32,16 @@ def decode(call: dict[str, Any], settings: Settings | None = None, hook: str = "
 
 
 def test_a_complete_call_is_read() -> None:
-    request = decode(body(fhirServer="https://ehr.example.org/fhir", fhirAuthorization={"access_token": "t"}))
+    request = decode(body(fhirServer="https://ehr.example.org/fhir", fhirAuthorization={"access_token": "secret-1"}))
     assert request.hook == "patient-view"
     assert request.hook_instance == "any text"
     assert request.patient_id == "p1"
     assert request.user_id == "Practitioner/1"
     assert request.encounter_id == "e1"
     assert request.fhir_server == "https://ehr.example.org/fhir"
-    assert request.has_fhir_authorization
+    assert request.access_token == "secret-1"
     assert request.as_of is None
-    assert "t" not in [repr(value) for value in (request.fhir_server, request.extension)]
+    assert "secret-1" not in repr(request)
 
 
 @pytest.mark.parametrize("field", ["hook", "hookInstance", "context"])
@@ -84,16 +84,36 @@ def test_authorization_without_a_server_is_refused(authorization: dict[str, str]
         decode(body(fhirAuthorization=authorization))
 
 
-def test_authorization_may_lack_its_token() -> None:
-    request = decode(body(fhirServer="https://ehr.example.org", fhirAuthorization={"expires_in": "soon"}))
-    assert request.has_fhir_authorization
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        {"expires_in": "soon"},
+        {"access_token": None},
+        {"access_token": ""},
+        {"access_token": 7},
+        {"access_token": "two words"},
+        {"access_token": "line\r\nX-Other: 1"},
+        {"access_token": "tök"},
+        {"access_token": "t", "token_type": "mac"},
+        {"access_token": "t", "token_type": ["Bearer"]},
+    ],
+)
+def test_a_token_that_cannot_be_sent_is_none(authorization: dict[str, Any]) -> None:
+    request = decode(body(fhirServer="https://ehr.example.org", fhirAuthorization=authorization))
+    assert request.access_token is None
+
+
+@pytest.mark.parametrize("kind", ["Bearer", "bearer"])
+def test_a_bearer_token_is_kept_for_the_call(kind: str) -> None:
+    authorization = {"access_token": "a.b-c_d", "token_type": kind}
+    assert decode(body(fhirServer="https://ehr.example.org", fhirAuthorization=authorization)).access_token == "a.b-c_d"
 
 
 def test_null_and_empty_optional_fields_are_absent() -> None:
     call = body(fhirServer="", fhirAuthorization=None, prefetch=None, extension=None)
     call["context"]["encounterId"] = None
     request = decode(call)
-    assert (request.fhir_server, request.has_fhir_authorization, request.encounter_id) == (None, False, None)
+    assert (request.fhir_server, request.access_token, request.encounter_id) == (None, None, None)
     assert {answer.status for answer in request.prefetch.values()} == {"missing"}
 
 
