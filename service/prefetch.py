@@ -31,13 +31,13 @@ KEYS = (PATIENT_KEY, *SEARCHED)
 CRITERION_CODES = ("respiratory-symptoms", "imaging", "clinician-impression")
 OBSERVATIONS_PER_PAGE = 500
 
-_PATIENT = "{{context.patientId}}"
+PATIENT_ID = "{{context.patientId}}"
 
 
 def prefetch_templates(guideline: Guideline) -> dict[str, str]:
     """One FHIR query per key, newest Observations first."""
-    templates = {PATIENT_KEY: f"Patient/{_PATIENT}"}
-    templates |= {key: f"{resource}?patient={_PATIENT}" for key, resource in SEARCHED.items()}
+    templates = {PATIENT_KEY: f"Patient/{PATIENT_ID}"}
+    templates |= {key: f"{resource}?patient={PATIENT_ID}" for key, resource in SEARCHED.items()}
     codes = ",".join(dict.fromkeys(map(_token, _observation_codes(guideline))))
     templates[OBSERVATIONS_KEY] += f"&code={codes}&_sort=-date&_count={OBSERVATIONS_PER_PAGE}"
     return templates

@@ -1,11 +1,11 @@
-"""One hook call, from the decoded request to the response: read, assess, plan, compose."""
+"""One hook call, from the decoded request to the response: collect, read, assess, plan, compose."""
 
 from __future__ import annotations
 
 from cds_cards.assessment import assess
 from cds_cards.cards import compose_cards
 from cds_cards.plan import make_plan
-from service.fhir.gather import gather, with_drafts
+from service.fhir.fetch import collect
 from service.fhir.read import read_record
 from service.parts import Parts
 from service.wire import HookRequest
@@ -14,7 +14,7 @@ from service.wire_cards import response_json
 
 def respond(request: HookRequest, parts: Parts) -> dict[str, object]:
     """The response of one call. Raises a `ServiceError` for what HTTP refuses."""
-    bundle = with_drafts(gather(request.prefetch), request.hook, request.context)
+    bundle = collect(request, parts)
     record = read_record(bundle, request.patient_id, parts.guideline, parts.settings.canonical)
     assessment = assess(record, parts.guideline, request.as_of or parts.clock())
     cards = compose_cards(make_plan(assessment, parts.guideline, request.hook))

@@ -26,7 +26,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class PatientBundle:
-    """All that came with a call. `unobtainable` are required keys (other than `patient`) without an answer.
+    """All that came with a call. `unobtainable` are required keys (other than `patient`) without an answer; `why` not.
 
     `drafts` are the entries of context.draftOrders, `selections` the newly selected ones (None: all of them).
     """
@@ -35,6 +35,7 @@ class PatientBundle:
     entries: Mapping[Key, tuple[Entry, ...]]
     answers: Mapping[Key, Answer]
     unobtainable: tuple[str, ...] = ()
+    why: str = ""
     drafts: tuple[Entry, ...] = ()
     selections: tuple[str, ...] | None = None
 
@@ -49,13 +50,14 @@ def gather(prefetch: Mapping[str, PrefetchAnswer]) -> PatientBundle:
     patients, _ = _unpack(given[PATIENT_KEY])
     if not patients:
         keys = tuple(key for key in REQUIRED_KEYS if key == PATIENT_KEY or key in unobtainable)
-        raise DataUnobtainable(keys, given[PATIENT_KEY].why)
+        raise DataUnobtainable(keys, _why(given, keys))
     unpacked = {cast(Key, key): _unpack(answer) for key, answer in given.items()}
     return PatientBundle(
         patient=_the_patient(patients),
         entries={key: entries for key, (entries, _) in unpacked.items() if key != PATIENT_KEY},
         answers={key: answer for key, (_, answer) in unpacked.items()},
         unobtainable=unobtainable,
+        why=_why(given, unobtainable),
     )
 
 
@@ -69,6 +71,14 @@ def with_drafts(bundle: PatientBundle, hook: str, context: Mapping[str, object])
     selections = context.get("selections") if hook == "order-select" else None
     selected = tuple(map(str, selections)) if isinstance(selections, list) else None
     return replace(bundle, drafts=tuple(entries), selections=selected)
+
+
+def _why(given: Mapping[str, PrefetchAnswer], keys: tuple[str, ...]) -> str:
+    """Why these keys have no answer: one reason for all of them, or each with its own."""
+    reasons = {key: given[key].why for key in keys if given[key].why}
+    if len(reasons) == len(keys) and len(set(reasons.values())) == 1:
+        return reasons[keys[0]]
+    return "; ".join(f"{key}: {why}" for key, why in reasons.items())
 
 
 def _the_patient(entries: tuple[Entry, ...]) -> Entry:

@@ -34,8 +34,9 @@ from service.fhir.read.drafts import read_drafts
 from service.fhir.read.kinds import Kind, read_entries
 from service.fhir.read.patient import read_person, the_patient
 from service.fhir.read.references import references
+from service.fhir.read.unresolved import may_refer, undecided_medications
 
-__all__ = ["read_record"]
+__all__ = ["bare_id", "judge_patient", "medications_to_read", "names_by_reference", "read_record"]
 
 _KINDS: Mapping[Key, Kind] = {
     "observations": Kind("Observation", observations.named, observations.read),
@@ -55,13 +56,13 @@ def read_record(bundle: PatientBundle, patient_id: str, guideline: Guideline, ca
     Raises NotAPatient (422), WrongPatient (400, by the Patient or by a draft), then DataUnobtainable (412) for required
     keys without an answer.
     """
-    patient_id = patient_id.strip().removeprefix("Patient/")
+    patient_id = bare_id(patient_id)
     patient = the_patient(bundle.patient.resource, patient_id)
     context = _context(bundle, patient_id, guideline, canonical)
     person, unread_person = read_person(patient, f"Patient/{patient_id}", context)
     drafted = read_drafts(bundle.drafts, bundle.selections, _among_drafts(bundle, context))
     if bundle.unobtainable:
-        raise DataUnobtainable(bundle.unobtainable)
+        raise DataUnobtainable(bundle.unobtainable, bundle.why)
     context = replace(context, born=person.born)
     facts: list[Fact] = list(unread_person)
     for key, kind in _KINDS.items():
@@ -81,6 +82,36 @@ def read_record(bundle: PatientBundle, patient_id: str, guideline: Guideline, ca
         set_aside=(*_of(facts, SetAside), *(fact for fact in drafted if isinstance(fact, SetAside))),
         answers=bundle.answers,
     )
+
+
+def judge_patient(bundle: PatientBundle, patient_id: str, guideline: Guideline, canonical: str) -> None:
+    """Raises what `read_record` raises of the Patient and of whose the drafts are; for calls that fetch first."""
+    patient_id = bare_id(patient_id)
+    patient = the_patient(bundle.patient.resource, patient_id)
+    context = _context(bundle, patient_id, guideline, canonical)
+    read_person(patient, f"Patient/{patient_id}", context)
+    read_drafts(bundle.drafts, bundle.selections, _among_drafts(bundle, context))
+
+
+def names_by_reference(bundle: PatientBundle) -> bool:
+    """Whether any order, draft or administration may name its drug by reference: a cheap look."""
+    return any(map(may_refer, (bundle.drafts, bundle.entries["medications"], bundle.entries["administrations"])))
+
+
+def medications_to_read(
+    bundle: PatientBundle, patient_id: str, guideline: Guideline, canonical: str, base: str
+) -> tuple[str, ...]:
+    """The ids of Medications that decide which drugs the patient's orders mean and that the server at `base` holds."""
+    if not names_by_reference(bundle):
+        return ()
+    recorded = [*bundle.entries["medications"], *bundle.entries["administrations"]]
+    context = _context(bundle, bare_id(patient_id), guideline, canonical)
+    return undecided_medications(bundle.drafts, recorded, context, base)
+
+
+def bare_id(patient_id: str) -> str:
+    """The id of context.patientId, which some callers write as a reference."""
+    return patient_id.strip().removeprefix("Patient/")
 
 
 def _of(facts: list[Fact], kind: type[_FactT]) -> tuple[_FactT, ...]:
