@@ -13,6 +13,8 @@ from typing import ClassVar
 from flask import Flask, Response, jsonify
 from werkzeug.exceptions import HTTPException
 
+from service.telemetry.calls import note_refusal
+
 log = logging.getLogger(__name__)
 
 
@@ -102,8 +104,10 @@ class NotIdentified(ServiceError):
     status = 401
     issue_code = "login"
 
-    def __init__(self, diagnostics: str) -> None:
-        super().__init__(diagnostics, {"WWW-Authenticate": 'Bearer realm="mda5-cds"'})
+    def __init__(self, diagnostics: str, *, token_given: bool = False) -> None:
+        # RFC 6750: a call without any token is told the scheme only
+        error = ', error="invalid_token"' if token_given else ""
+        super().__init__(diagnostics, {"WWW-Authenticate": f'Bearer realm="mda5-cds"{error}'})
 
 
 class Forbidden(ServiceError):
@@ -141,6 +145,7 @@ def operation_outcome(issue_code: str, diagnostics: str) -> dict[str, object]:
 
 def answer_service_error(error: ServiceError) -> Response:
     """The HTTP answer to a refused call."""
+    note_refusal(type(error).__name__)
     answer = _answer(error.status, error.issue_code, error.diagnostics)
     answer.headers.update(error.headers)
     return answer
