@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import gc
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+from gunicorn.http import wsgi
+from gunicorn.http.errors import ParseException
+from prometheus_client.multiprocess import mark_process_dead
 
 from service.app import create_app
+from service.front import Front
+from service.routes_operations import FRONT
 from service.settings import Settings, check_listening
+from service.telemetry.folder import memory_folder, prepare_metrics_folder, remove_metrics_folder
+from service.telemetry.logs import configure_logging
+from service.worker import Worker
 
-# a few threads per worker: sync workers starve behind slow callers, many threads lose on large bodies
-THREADS = 4
-GRACE_SECONDS = 20
+# three of them may wait for FHIR servers at once; more would only share the same interpreter among more calls
+THREADS = 8
+# beyond the FHIR budget: to finish the answer, and to write down what waits for the store
+GRACE_SECONDS = 16
+# an EHR's proxy keeps connections for about a minute: it must never send on one that is being closed here
+KEEPALIVE_SECONDS = 75
+LONGEST_REQUEST_LINE = 4094
+MOST_HEADERS = 64
+LONGEST_HEADER = 8190
+
+StartResponse = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +49,58 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class _Log(Logger):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's log without handlers of its own: its records go where all others go. No access log."""
+
+    def setup(self, cfg: Any) -> None:
+        self.cfg = cfg
+        self._access_log_enabled = False
+        self.error_log.propagate = True
+        self.error_log.setLevel(max(logging.INFO, logging.getLogger("service").getEffectiveLevel()))
+
+
+class _Body:
+    """A request's body. What gunicorn cannot parse of it counts as a connection that broke: Flask answers 400."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            data: bytes = self._source.read(size)
+        except ParseException as error:
+            raise OSError(type(error).__name__) from None
+        return data
+
+
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
-    def __init__(self, app: Flask, address: Address, workers: int) -> None:
+    def __init__(self, app: Flask, address: Address, workers: int, settings: Settings) -> None:
         self._app = app
         self._options = {
             "bind": str(address),
             "workers": workers,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": THREADS,
             "preload_app": True,
-            "graceful_timeout": GRACE_SECONDS,
+            "keepalive": KEEPALIVE_SECONDS,
+            "graceful_timeout": round(GRACE_SECONDS + settings.fhir_budget_seconds),
+            "limit_request_line": LONGEST_REQUEST_LINE,
+            "limit_request_fields": MOST_HEADERS,
+            "limit_request_field_size": LONGEST_HEADER,
+            # nothing here depends on what a proxy says of the caller, so nobody is believed
+            "forwarded_allow_ips": "",
+            "worker_tmp_dir": memory_folder(),
+            "logger_class": _Log,
             "proc_name": "mda5-cds",
             # it would be written under $HOME, which a read-only container does not have
             "control_socket_disable": True,
             # what is loaded now lives as long as the process: the collector need not look at it again
             "pre_fork": lambda arbiter, worker: gc.freeze(),
+            # what this process found of the store while it loaded is no news once the workers run
+            "when_ready": lambda arbiter: _forget_process(os.getpid()),
+            "post_worker_init": self._report_waiting,
+            "child_exit": lambda arbiter, worker: _forget_process(worker.pid),
+            "worker_exit": self._close_front,
         }
         super().__init__()
 
@@ -49,11 +108,46 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         for name, value in self._options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
-        return self._app
+    def load(self) -> Callable[[dict[str, Any], StartResponse], Any]:
+        return self._answer
+
+    def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
+        environ["wsgi.input"] = _Body(environ["wsgi.input"])
+        return self._app(environ, start_response)
+
+    def _report_waiting(self, worker: Worker) -> None:
+        """Keeps this process's share of the gauges fresh, whichever process is asked for the metrics."""
+        front: Front = self._app.extensions[FRONT]
+        worker.report = lambda: front.metrics.audit_waiting(front.audit.waiting)
+
+    def _close_front(self, arbiter: object, worker: Worker) -> None:
+        """What waits for the store is written before the process ends; called in the arbiter too, for the dead."""
+        front: Front = self._app.extensions[FRONT]
+        if worker.pid == os.getpid():
+            front.close()
 
 
 def serve(settings: Settings, address: Address, workers: int) -> None:
     """Answers calls until SIGTERM or SIGINT; SettingsError when it must not start."""
     check_listening(settings, address.host)
-    _Server(create_app(settings), address, workers).run()
+    configure_logging(settings)
+    # the answers' `Server` header: our name instead of the server's
+    wsgi.SERVER = "mda5-cds"
+    with _shared_counts():
+        _Server(create_app(settings, processes=workers), address, workers, settings).run()
+
+
+@contextmanager
+def _shared_counts() -> Iterator[None]:
+    owner = os.getpid()
+    folder = prepare_metrics_folder()
+    try:
+        yield
+    finally:
+        # workers leave through here as well
+        if os.getpid() == owner:
+            remove_metrics_folder(folder)
+
+
+def _forget_process(pid: int) -> None:
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]

@@ -11,11 +11,18 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings
 
+from tests.log_watch import LogWatch
+
 NOW = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 
 # the same examples in every run: a failure is found by the change that caused it, and a slow machine is none
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 settings.load_profile("repeatable")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watches what the run writes to its logs."""
+    config.pluginmanager.register(LogWatch(config), "log-watch")
 
 
 @pytest.fixture
@@ -26,12 +33,12 @@ def now() -> datetime:
 
 @pytest.fixture(scope="session")
 def app() -> Flask:
-    """The application with default settings and a clock that stands still."""
+    """The application with default settings, except that its log tells all it can, and a clock that stands still."""
     # imported late: tests of cds_cards alone need no service
     from service.app import create_app
     from service.settings import Settings
 
-    return create_app(Settings(), clock=lambda: NOW)
+    return create_app(Settings(log_level="DEBUG"), clock=lambda: NOW)
 
 
 @pytest.fixture
