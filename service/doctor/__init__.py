@@ -1,0 +1,1 @@
+"""`mda5-cds doctor`: a configuration looked at, nothing changed."""

@@ -1,0 +1,1 @@
+"""The service's own description, OpenAPI 3.1."""
