@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
-from flask import Flask, Response
+from flask import Flask
 from flask.json.provider import JSONProvider
 
 from service import errors
 from service.discovery import SERVICES
-from service.hooks import PARTS, routes
-from service.parts import Clock, Parts, load_parts, utc_now
+from service.fhir.access import FetchObservation
+from service.front import build_front, build_metrics
+from service.headers import protect
+from service.hooks import DESCRIPTION, routes
+from service.openapi.document import openapi
+from service.parts import PARTS, Clock, Parts, load_parts, utc_now
 from service.respond import respond
+from service.routes_operations import FRONT, operations
 from service.settings import Settings
+from service.telemetry.calls import watch_calls
+from service.telemetry.metrics import Metrics
+from service.telemetry.trace import outgoing_traceparent
 from service.wire import decode_request
 
 log = logging.getLogger(__name__)
@@ -30,19 +39,36 @@ class _Json(JSONProvider):
         return orjson.loads(s)
 
 
-def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
-    """The WSGI application. Raises SettingsError when it must not run with these settings."""
+def create_app(settings: Settings, clock: Clock = utc_now, processes: int = 1) -> Flask:
+    """The WSGI application, one of so many `processes`. SettingsError when it must not run with these settings."""
     logging.getLogger("service").setLevel(settings.log_level)
     parts = load_parts(settings, clock)
-    warm_up(parts)
+    metrics = build_metrics(parts.guideline.knowledge_version)
+    parts = _watched(parts, metrics)
     app = Flask(__name__, static_folder=None)
     app.json = _Json(app)
     app.url_map.strict_slashes = False
+    # the router would redirect `//` by itself: in HTML, and to whatever host the caller named
+    app.url_map.merge_slashes = False
     app.extensions[PARTS] = parts
+    app.extensions[FRONT] = build_front(parts, metrics, processes)
+    app.extensions[DESCRIPTION] = openapi(settings, parts.guideline)
+    watch_calls(app, metrics)
+    protect(app, settings)
     app.register_blueprint(routes)
-    app.after_request(_protect)
+    app.register_blueprint(operations)
     errors.register(app)
+    warm_up(parts)
     return app
+
+
+def _watched(parts: Parts, metrics: Metrics) -> Parts:
+    """The parts, their fetches counted and tied to the trace of the call that needs them."""
+
+    def observe(seen: FetchObservation) -> None:
+        metrics.fhir_fetch(seen.key, seen.outcome, seen.seconds)
+
+    return replace(parts, fhir=replace(parts.fhir, observe=observe, traceparent=outgoing_traceparent))
 
 
 def warm_up(parts: Parts) -> None:
@@ -58,10 +84,3 @@ def warm_up(parts: Parts) -> None:
     start = datetime.now(UTC)
     respond(decode_request(body, service, parts.settings), parts)
     log.info("warm after %d ms", (datetime.now(UTC) - start).total_seconds() * 1000)
-
-
-def _protect(response: Response) -> Response:
-    """Answers are about patients: nobody on the way keeps them, no browser guesses their type."""
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    return response

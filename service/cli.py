@@ -13,13 +13,14 @@ from pathlib import Path
 import orjson
 
 import fixtures
+from service.build_sheet import build_sheet, build_sheet_json
 from service.demo import DemoError, run_demo
 from service.discovery import SERVICE_OF_HOOK
 from service.errors import InvalidField, ServiceError
+from service.feedback.command import add_feedback
 from service.json_body import decode_json
 from service.parts import load_parts, utc_now
 from service.respond import respond
-from service.server import Address, serve
 from service.settings import Settings, SettingsError, read_settings
 from service.terminal import render
 from service.wire import decode_request, instant
@@ -34,8 +35,10 @@ class UsageError(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = _parser().parse_args(arguments)
-    command: Command = options.command
+    command: Command | None = options.command
     try:
+        if command is None:
+            return _doctor()
         command(options, read_settings(os.environ))
     except (UsageError, SettingsError, ServiceError) as error:
         print(f"mda5-cds: {error}", file=sys.stderr)
@@ -60,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("names", nargs="*", metavar="NAME", help="fixtures to send (default: a selection)")
     demo.set_defaults(command=_demo)
     _add_fixtures(commands.add_parser("fixtures", help="the patients that the demo and the tests use"))
+    add_feedback(commands.add_parser("feedback", help="what clinicians did with the cards"))
+    doctor = commands.add_parser("doctor", help="check the configuration, and say in plain words what is wrong")
+    doctor.set_defaults(command=None)
+    sheet = commands.add_parser("build-sheet", help="what an EHR team has to type into its build")
+    sheet.add_argument("--format", choices=("text", "json"), default="text")
+    sheet.set_defaults(command=_build_sheet)
     return parser
 
 
@@ -97,6 +106,9 @@ def _as_of(text: str) -> datetime:
 
 
 def _serve(options: argparse.Namespace, settings: Settings) -> None:
+    # imported late, as other commands need neither its libraries nor the time that they take to load
+    from service.server import Address, serve
+
     serve(settings, Address(options.host, options.port), options.workers)
 
 
@@ -110,6 +122,19 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> None:
         request = replace(request, as_of=options.as_of)
     response = respond(request, load_parts(settings))
     print(render(response) if options.format == "text" else _json(response), end="")
+
+
+def _doctor() -> int:
+    """Takes the environment as it is: it looks at settings that cannot be used, too."""
+    from service.doctor.examination import run_doctor
+
+    return 0 if run_doctor(os.environ, sys.stdout) else 1
+
+
+def _build_sheet(options: argparse.Namespace, settings: Settings) -> None:
+    guideline = load_parts(settings).guideline
+    as_json = options.format == "json"
+    print(_json(build_sheet_json(settings, guideline)) if as_json else build_sheet(settings, guideline), end="")
 
 
 def _demo(options: argparse.Namespace, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from service.discovery import SERVICE_OF_HOOK
 from service.parts import utc_now
 from service.plain_text import WIDTH
 from service.terminal import render
+from service.variables import PREFIX
 
 DEFAULT_NAMES = (
     *("untreated", "kidney-failure", "refractory", "respiratory-failure", "worsening-before-day-7"),
@@ -59,12 +61,22 @@ def _running_server() -> Iterator[str]:
     port = _free_port()
     base = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "service", "serve", "--port", str(port), "--workers", "1"]
-    with tempfile.TemporaryFile("w+") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:  # noqa: S603
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryFile("w+") as log,
+        subprocess.Popen(command, stdout=log, stderr=log, env=_defaults(folder)) as server,  # noqa: S603
+    ):
         try:
             _wait_until_ready(base, server, log)
             yield base
         finally:
             server.terminate()
+
+
+def _defaults(folder: str) -> dict[str, str]:
+    """The environment without any setting of the operator's, and with a store that ends with the demo."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return ours | {f"{PREFIX}DATABASE_URL": f"sqlite:///{folder}/demo.sqlite3"}
 
 
 def _wait_until_ready(base: str, server: subprocess.Popen[bytes], log: TextIO) -> None:

@@ -10,18 +10,24 @@ from pathlib import Path
 
 from cds_cards.guideline import Guideline
 from cds_cards.knowledge import KnowledgeError, load_guideline
-from service.settings import PREFIX, Settings, SettingsError
+from service.fhir.access import FhirAccess, fhir_access
+from service.settings import Settings, SettingsError
+from service.variables import PREFIX
 
 Clock = Callable[[], datetime]
+PARTS = "mda5-cds.parts"
+"""Where the application keeps its parts, among Flask's extensions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The settings, the checked guideline with the site's policy, and the clock (an instant with zone)."""
+    """The settings, the checked guideline with the site's policy, the clock (an instant with zone), and the way to
+    the callers' FHIR servers."""
 
     settings: Settings
     guideline: Guideline
     clock: Clock
+    fhir: FhirAccess
 
 
 def utc_now() -> datetime:
@@ -31,7 +37,8 @@ def utc_now() -> datetime:
 
 def load_parts(settings: Settings, clock: Clock = utc_now) -> Parts:
     """Loads and checks the knowledge; SettingsError when the site's policy file cannot be used."""
-    return Parts(settings, _load_guideline(settings), clock)
+    guideline = _load_guideline(settings)
+    return Parts(settings, guideline, clock, fhir_access(settings, guideline))
 
 
 def _load_guideline(settings: Settings) -> Guideline:

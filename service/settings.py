@@ -145,9 +145,7 @@ def _origins(variables: Variables) -> tuple[str, ...]:
     for origin in origins:
         parts = absolute_url(origin)
         if parts is None or parts.path:
-            variables.problem(
-                "CORS_ORIGINS", f"{origin} is no origin, such as https://ehr.example.org", separator=": "
-            )
+            variables.problem("CORS_ORIGINS", f"{origin} is no origin, such as https://ehr.example.org", separator=": ")
     return origins
 
 
