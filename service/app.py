@@ -48,6 +48,8 @@ def create_app(settings: Settings, clock: Clock = utc_now, processes: int = 1) -
     app = Flask(__name__, static_folder=None)
     app.json = _Json(app)
     app.url_map.strict_slashes = False
+    # a doubled slash is no route: to mend it, the router would send the caller to whatever host the call names
+    app.url_map.merge_slashes = False
     # the router would redirect `//` by itself: in HTML, and to whatever host the caller named
     app.url_map.merge_slashes = False
     app.extensions[PARTS] = parts

@@ -18,7 +18,7 @@ from service.demo import DemoError, run_demo
 from service.discovery import SERVICE_OF_HOOK
 from service.errors import InvalidField, ServiceError
 from service.feedback.command import add_feedback
-from service.json_body import decode_json
+from service.json_body import check_size, decode_json
 from service.parts import load_parts, utc_now
 from service.respond import respond
 from service.settings import Settings, SettingsError, read_settings
@@ -26,6 +26,7 @@ from service.terminal import render
 from service.wire import decode_request, instant
 
 Command = Callable[[argparse.Namespace, Settings], None]
+MOST_WORKERS = 1024
 
 
 class UsageError(Exception):
@@ -74,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
-    parser.add_argument("--workers", type=int, default=2, help="processes (default: %(default)s)")
+    parser.add_argument("--port", type=_number(0, 65_535), default=8000, help="default: %(default)s; 0: any free one")
+    parser.add_argument("--workers", type=_number(1, MOST_WORKERS), default=2, help="processes (default: %(default)s)")
     parser.set_defaults(command=_serve)
 
 
@@ -98,6 +99,15 @@ def _add_fixtures(parser: argparse.ArgumentParser) -> None:
     write.set_defaults(command=_write_fixtures)
 
 
+def _number(least: int, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}")
+
+    return number
+
+
 def _as_of(text: str) -> datetime:
     try:
         return instant(text)
@@ -113,7 +123,9 @@ def _serve(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def _evaluate(options: argparse.Namespace, settings: Settings) -> None:
-    body = decode_json(_read(options.request), settings.max_nesting)
+    data = _read(options.request)
+    check_size(data, settings.max_body_bytes)
+    body = decode_json(data, settings.max_nesting)
     service = SERVICE_OF_HOOK.get(str(body.get("hook")))
     if service is None:
         raise InvalidField(f"hook must be one of {', '.join(SERVICE_OF_HOOK)}")

@@ -85,6 +85,7 @@ def build_front(parts: Parts, metrics: Metrics, processes: int) -> Front:
         tokens=UsedTokens(store),
         processes=processes,
         on_unshared=metrics.token_unshared,
+        on_stale_keys=metrics.keys_stale,
     )
     hashes = _hashes(settings)
     try:

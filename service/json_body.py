@@ -24,10 +24,19 @@ def read_body(request: Request, max_bytes: int) -> bytes:
     try:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge:
-        body = None
-    if body is None or len(body) > max_bytes:
-        raise BodyTooLarge(f"the body is larger than {max_bytes} bytes")
+        raise _too_large(max_bytes) from None
+    check_size(body, max_bytes)
     return body
+
+
+def check_size(body: bytes, max_bytes: int) -> None:
+    """BodyTooLarge for a body beyond the limit."""
+    if len(body) > max_bytes:
+        raise _too_large(max_bytes)
+
+
+def _too_large(max_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(f"the body is larger than {max_bytes} bytes")
 
 
 def decode_json(body: bytes, max_nesting: int) -> dict[str, object]:

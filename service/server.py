@@ -19,11 +19,12 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from service.app import create_app
 from service.front import Front
+from service.headers import header_set
 from service.routes_operations import FRONT
 from service.settings import Settings, check_listening
 from service.telemetry.folder import memory_folder, prepare_metrics_folder, remove_metrics_folder
 from service.telemetry.logs import configure_logging
-from service.worker import Worker
+from service.worker import MOST_IDLE, Worker
 
 # three of them may wait for FHIR servers at once; more would only share the same interpreter among more calls
 THREADS = 8
@@ -34,6 +35,8 @@ KEEPALIVE_SECONDS = 75
 LONGEST_REQUEST_LINE = 4094
 MOST_HEADERS = 64
 LONGEST_HEADER = 8190
+# of a body that nobody wanted, in bytes: for more it is cheaper to begin a new connection
+LARGEST_REST = 64 * 1024
 
 StartResponse = Callable[..., Any]
 
@@ -62,8 +65,9 @@ class _Log(Logger):  # type: ignore[misc]  # gunicorn ships no types
 class _Body:
     """A request's body. What gunicorn cannot parse of it counts as a connection that broke: Flask answers 400."""
 
-    def __init__(self, source: Any) -> None:
-        self._source = source
+    def __init__(self, request: Any) -> None:
+        self._request = request
+        self._source = request.body
 
     def read(self, size: int = -1) -> bytes:
         try:
@@ -72,15 +76,34 @@ class _Body:
             raise OSError(type(error).__name__) from None
         return data
 
+    def settle(self) -> None:
+        """Before the answer goes out: reads what the application left, or has the answer say that the connection ends.
+
+        gunicorn does so after the answer, and closes a connection that it has just promised to keep: whoever shares it
+        loses the next call.
+        """
+        try:
+            rest = self.read(LARGEST_REST)
+        except OSError:
+            rest = b""
+        if self._source.failed or len(rest) == LARGEST_REST:
+            self._request.force_close()
+
+
+def _take_body(worker: Worker, request: Any) -> None:
+    request.body = _Body(request)
+
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def __init__(self, app: Flask, address: Address, workers: int, settings: Settings) -> None:
         self._app = app
+        self._headers = header_set(settings)
         self._options = {
             "bind": str(address),
             "workers": workers,
             "worker_class": Worker,
             "threads": THREADS,
+            "worker_connections": MOST_IDLE,
             "preload_app": True,
             "keepalive": KEEPALIVE_SECONDS,
             "graceful_timeout": round(GRACE_SECONDS + settings.fhir_budget_seconds),
@@ -98,7 +121,8 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             "pre_fork": lambda arbiter, worker: gc.freeze(),
             # what this process found of the store while it loaded is no news once the workers run
             "when_ready": lambda arbiter: _forget_process(os.getpid()),
-            "post_worker_init": self._report_waiting,
+            "post_worker_init": self._make_ready,
+            "pre_request": _take_body,
             "child_exit": lambda arbiter, worker: _forget_process(worker.pid),
             "worker_exit": self._close_front,
         }
@@ -112,12 +136,14 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         return self._answer
 
     def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
-        environ["wsgi.input"] = _Body(environ["wsgi.input"])
-        return self._app(environ, start_response)
+        answer = self._app(environ, start_response)
+        environ["wsgi.input"].settle()
+        return answer
 
-    def _report_waiting(self, worker: Worker) -> None:
+    def _make_ready(self, worker: Worker) -> None:
         """Keeps this process's share of the gauges fresh, whichever process is asked for the metrics."""
         front: Front = self._app.extensions[FRONT]
+        worker.headers = self._headers
         worker.report = lambda: front.metrics.audit_waiting(front.audit.waiting)
 
     def _close_front(self, arbiter: object, worker: Worker) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class Running:
     log: Path
     http: requests.Session = field(default_factory=requests.Session)
 
-    @property
+    @cached_property  # not read from the log, which grows, for each call
     def port(self) -> int:
         return int(self._said(r"Listening at: http://127\.0\.0\.1:(\d+)")[0])
 

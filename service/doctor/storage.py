@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -50,9 +50,18 @@ def _file(path: Path) -> Finding:
     if path.exists():
         return _written(file_engine(SqliteFile(path)), str(path))
     folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
+    if _takes_files(folder):
         return ok(_ABOUT, f"{path} will be {_LATER}")
     return wrong(_ABOUT, f"{path} cannot be made: {folder} is no folder that this user may write to")
+
+
+def _takes_files(folder: Path) -> bool:
+    """Tries it, and leaves nothing: rights alone do not tell, least of all root."""
+    try:
+        TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
 
 
 def _written(engine: Engine, name: str) -> Finding:

@@ -16,7 +16,8 @@ _METADATA = frozenset(
 )
 """Where clouds hand out credentials, beside the link-local addresses."""
 _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"})
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_WITH_IPV4_AT_THE_END = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+"""NAT64, a site's own NAT64, and the old way of writing IPv4 addresses."""
 _BROADCAST = ipaddress.ip_address("255.255.255.255")
 
 Address = tuple[int, Any]
@@ -87,7 +88,7 @@ def _forms(ip: _IP) -> Iterator[_IP]:
     yield ip
     if isinstance(ip, ipaddress.IPv6Address):
         yield from (inner for inner in (ip.ipv4_mapped, ip.sixtofour) if inner is not None)
-        if ip in _NAT64:
+        if any(ip in network for network in _WITH_IPV4_AT_THE_END):
             yield ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
 
 

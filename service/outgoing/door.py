@@ -60,7 +60,7 @@ class Reply:
 
 
 def origin(url: str) -> tuple[str, str, int] | None:
-    """(scheme, host, port) of an absolute http(s) URL in plain ASCII; None when it is none, or names a user."""
+    """(scheme, host, port) of an absolute http(s) URL in plain ASCII; None when it is none, names a user or escapes."""
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         return None
     try:
@@ -68,7 +68,7 @@ def origin(url: str) -> tuple[str, str, int] | None:
         port = parts.port
     except ValueError:
         return None
-    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc or port == 0:
+    if parts.scheme not in _PORTS or not parts.hostname or set("@%") & set(parts.netloc) or port == 0:
         return None
     return parts.scheme, parts.hostname, port or _PORTS[parts.scheme]
 

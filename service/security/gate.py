@@ -14,7 +14,7 @@ from service.errors import Forbidden, NotIdentified
 from service.security.caller import Caller
 from service.security.clients import TrustedClient, read_trusted_clients
 from service.security.keys import PLACES, ClientKeys, Fetch, fetch_key_set
-from service.security.rates import RequestRates, address_key, issuer_key
+from service.security.rates import RequestRates, address_key, issuer_key, refused_key
 from service.security.replay import SeenTokens, SharedTokens
 from service.security.tokens import bad_token, check_claims, check_header, check_signature, take_apart
 from service.settings import Settings, SettingsError
@@ -73,7 +73,7 @@ class Gate:
         claims = check_claims(token, self._called(request), self._clock())
         check_signature(token, algorithm, keys.with_kid(kid))
         if client.tenants and claims.tenant not in client.tenants:
-            self._rates.count(issuer_key(issuer))
+            self._rates.count(refused_key(issuer))
             raise Forbidden("this client may not call for the tenant of its token")
         self._rates.check(issuer_key(issuer))
         if not self._seen.first_use(issuer, claims.jti, claims.expires):

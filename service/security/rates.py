@@ -70,3 +70,8 @@ def address_key(address: str | None) -> str:
 def issuer_key(issuer: str) -> str:
     """What the calls of an identified client are counted under."""
     return f"issuer:{issuer}"
+
+
+def refused_key(issuer: str) -> str:
+    """What its calls for tenants that are not its own are counted under: they must not silence the others."""
+    return f"refused:{issuer}"

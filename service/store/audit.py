@@ -122,6 +122,7 @@ class AuditLog:
             self._settled = self._accepted
             self._changed.notify_all()
         if left:
+            log.warning("%d rows of the audit are lost: the store did not take them before the end", left)
             self._count_lost(left)
 
     def _wake_writer(self) -> None:

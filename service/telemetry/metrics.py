@@ -92,6 +92,9 @@ class Metrics:
             "Tokens whose single use was remembered by one process only, the store being lost.",
             registry=registry,
         )
+        self._keys_stale = Counter(
+            "mda5_cds_key_set_failures", "Times that a client's key set could not be fetched anew.", registry=registry
+        )
         self._store_lost = Gauge(
             "mda5_cds_store_lost",
             "1 while the store cannot be used.",
@@ -143,6 +146,10 @@ class Metrics:
     def token_unshared(self) -> None:
         """A token's single use could not be shared with the other processes."""
         self._token_unshared.inc()
+
+    def keys_stale(self) -> None:
+        """A client's key set could not be fetched anew; its old keys serve on for a while."""
+        self._keys_stale.inc()
 
     def store_lost(self, lost: bool) -> None:
         """Whether this process cannot use the store."""

@@ -185,7 +185,7 @@ def test_one_budget_for_the_whole_call(fhir_server: FhirServer, whole: Json) -> 
     """Each request takes less than the budget; all eight, or all the pages, would take more."""
 
     def slow(call: Call) -> Parts:
-        return [BUDGET * 0.8, *fhir(fhir_server.ask(call.target.removeprefix("/fhir/")))]
+        return [BUDGET * 0.4, *fhir(fhir_server.ask(call.target.removeprefix("/fhir/")))]
 
     with fault_server(slow) as relay:
         with in_time():

@@ -418,6 +418,8 @@ def test_a_database_of_a_newer_version(environment: dict[str, str], database: Pa
     [
         ("sqlite:///{folder}/hash.key", "no SQLite database"),
         ("sqlite:///{folder}", "opened"),
+        # a folder that says to root that it may be written to, and takes no file
+        ("sqlite:////proc/nowhere/cards.sqlite3", "cannot be made"),
         ("mysql://cds:geheim-word@db.example.org/cds", "sqlite:///PATH or postgresql://"),
         ("not a URL: geheim-word", "cannot be read"),
         ("sqlite:///cds.sqlite3?mode=geheim-word", "without options"),

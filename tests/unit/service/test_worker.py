@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
+from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
+from gunicorn.workers.gthread import ThreadWorker
 
 from service import worker
 from service.worker import BYTES_PER_SECOND, BoundedSocket, Worker, is_probe
@@ -157,3 +159,26 @@ def test_a_failure_outside_the_application_is_answered_and_logged_by_its_kind(
     ours.close()
     failing.handle_error(None, ours, None, KeyError("Doe-Example"))
     failing.tmp.close()
+
+
+@pytest.mark.parametrize(("booted", "code"), [(True, -1), (False, Arbiter.WORKER_BOOT_ERROR)])
+def test_a_process_that_fails_says_so_without_the_message(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    booted: bool,
+    code: int,
+) -> None:
+    def fail(process: Worker) -> None:
+        process.booted = booted
+        raise ValueError("Doe-Example")
+
+    monkeypatch.setattr(ThreadWorker, "init_process", fail)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        failing = Worker(1, 1, [listener], None, 30, Config(), logging.getLogger("gunicorn.error"))
+    with pytest.raises(SystemExit) as ended:
+        failing.init_process()
+    failing.tmp.close()
+    assert ended.value.code == code
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ValueError]
+    assert "Doe-Example" not in "".join(capfd.readouterr())

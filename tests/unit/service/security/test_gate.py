@@ -206,6 +206,14 @@ def test_a_call_too_many_spends_no_jti(tmp_path: Path, held: HeldTime) -> None:
     assert (ISSUER, "later") not in shared.used
 
 
+def test_calls_for_a_tenant_that_is_not_the_clients_are_counted(tmp_path: Path, held: HeldTime) -> None:
+    door = gate(tmp_path, member(tenants=["north"]), rate=2)
+    for refused in (Forbidden, Forbidden, TooManyRequests):
+        with pytest.raises(refused):
+            door.admit(bearer(token(tenant="south")))
+    assert door.admit(bearer(token(tenant="north"))).tenant == "north"
+
+
 def test_bad_tokens_are_counted_by_address_and_silence_no_client(tmp_path: Path, held: HeldTime) -> None:
     door = gate(tmp_path, rate=3)
     for refused in (NotIdentified, NotIdentified, NotIdentified, TooManyRequests, TooManyRequests):

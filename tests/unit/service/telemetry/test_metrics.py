@@ -41,6 +41,7 @@ def test_every_counter_counts() -> None:
     metrics.audit_lost(3)
     metrics.audit_waiting(2)
     metrics.token_unshared()
+    metrics.keys_stale()
     metrics.store_lost(True)
     metrics.feedback("accepted", 2)
     found = read(metrics)
@@ -56,6 +57,7 @@ def test_every_counter_counts() -> None:
         ("audit_rows_lost_total",): 3,
         ("audit_rows_waiting",): 2,
         ("tokens_unshared_total",): 1,
+        ("key_set_failures_total",): 1,
         ("store_lost",): 1,
         ("feedback_entries_total", "accepted"): 2,
         ("build_info", "2026.11", "0.1.0"): 1,
