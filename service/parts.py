@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from cds_cards.guideline import Guideline
@@ -43,11 +44,17 @@ def load_parts(settings: Settings, clock: Clock = utc_now) -> Parts:
 
 def _load_guideline(settings: Settings) -> Guideline:
     if settings.policy is None:
-        return load_guideline(None)
+        return _embedded_guideline()
     try:
         return load_guideline(_read_toml(settings.policy))
     except KnowledgeError as error:
         raise SettingsError((f"{PREFIX}POLICY: {error}",)) from error
+
+
+@cache
+def _embedded_guideline() -> Guideline:
+    """The guideline without a site's policy: it never changes, and nobody can change it."""
+    return load_guideline(None)
 
 
 def _read_toml(path: Path) -> Mapping[str, object]:

@@ -72,6 +72,7 @@ class Store:
     def close(self) -> None:
         """Closes the connections; those in use when they are given back."""
         self._pulse.close()
+        self._generation.over = True
         self._engine.dispose()
 
     @contextmanager
@@ -129,6 +130,7 @@ class Store:
         if not self._in_memory:
             event.listen(self._engine, "connect", self._generation.mark)
             event.listen(self._engine, "checkout", self._generation.check)
+            event.listen(self._engine, "checkin", self._generation.close)
         self._dispose = finalize(self, self._engine.dispose)
 
     def _close_idle(self) -> None:
@@ -142,10 +144,11 @@ class Store:
 
 
 class _Generation:
-    """Connections made before the database was last lost are not used again."""
+    """Connections made before the database was last lost are not used again; once it is `over`, none is."""
 
     def __init__(self) -> None:
         self.number = 0
+        self.over = False
 
     def mark(self, connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
         entry.info["generation"] = self.number
@@ -153,6 +156,11 @@ class _Generation:
     def check(self, connection: DBAPIConnection, entry: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
         if entry.info["generation"] != self.number:
             raise DisconnectionError("the database was lost since")
+
+    def close(self, connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        """What is given back after the end goes to a pool that nobody disposes of any more."""
+        if self.over and connection is not None:
+            entry.invalidate()
 
 
 def _database(url: str) -> tuple[bool, Callable[[], Engine]]:

@@ -20,6 +20,8 @@ from tests.acceptance.fhir import Json
 from tests.fhir_server import FhirServer
 from tests.server import Running, running
 
+pytestmark = pytest.mark.load
+
 VIEW = "/cds-services/mda5-rpild-patient-view"
 BUDGET = 6.0
 SLOTS = 3

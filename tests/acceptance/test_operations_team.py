@@ -36,6 +36,8 @@ from tests.unit.service.security.issuer import PUBLIC_URL, clients_file, member,
 from tests.unit.service.store.rows import count
 from tests.unit.service.telemetry.test_metrics import samples
 
+pytestmark = pytest.mark.load
+
 postgres_server, postgres, postgres_url = database.postgres_server, database.postgres, database.postgres_url
 sqlite_url = database.sqlite_url
 

@@ -15,6 +15,8 @@ from service.store.tables import calls, feedback, shown_cards
 from tests import database
 from tests.unit.service.store.rows import CARDS, FEEDBACK, count
 
+pytestmark = pytest.mark.load
+
 postgres_server, postgres_url = database.postgres_server, database.postgres_url
 sqlite_url, database_url = database.sqlite_url, database.database_url
 

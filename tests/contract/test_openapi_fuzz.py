@@ -30,6 +30,8 @@ from service.settings import Settings
 from tests.conftest import NOW
 from tests.unit.service.security.issuer import clients_file, member, token
 
+pytestmark = pytest.mark.load
+
 OPEN = Settings()
 SITE = "https://cds.example.org"
 CLOSED = Settings(auth="jwt", public_url=SITE)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
 
+import psycopg
 import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -30,6 +32,17 @@ def test_a_transaction_is_kept(store: Store) -> None:
         connection.execute(insert(used_tokens), TOKEN)
     with store.begin(reading=True) as connection:
         assert connection.execute(select(used_tokens)).one() == ("a", NOON)
+
+
+def test_a_connection_that_is_in_use_at_the_end_is_closed_when_it_is_given_back(store: Store) -> None:
+    with store.begin() as connection:
+        driver = connection.connection.driver_connection
+        store.close()
+        connection.execute(insert(used_tokens), TOKEN)
+    assert driver is not None
+    with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError), match="closed"):
+        driver.execute("SELECT 1")
+    assert count(store, used_tokens) == 1
 
 
 def test_a_transaction_is_undone_by_any_exception(store: Store) -> None:
