@@ -11,8 +11,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# many tests wait for servers that stall on purpose, so a half more workers than cores
-WORKERS ?= $(shell cores=$$(nproc 2>/dev/null) && echo $$((cores + cores / 2)) || echo auto)
+# many tests wait for servers that stall on purpose, so more workers than cores
+WORKERS ?= $(shell cores=$$(nproc 2>/dev/null) && echo $$((cores * 2)) || echo auto)
 RUNTIME := $(VENV)/.runtime
 TESTING := $(VENV)/.testing
 

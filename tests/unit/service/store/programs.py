@@ -42,12 +42,21 @@ def acknowledge_feedback(url: str) -> None:
 
 
 def first_uses(url: str) -> None:
-    """Presents a thousand tokens, the same in every process, and prints those that were new."""
-    tokens = UsedTokens(Store(url))
+    """Presents a thousand tokens, the same in every process, and prints those that were new, then `slow` and those for
+    which no answer came in time."""
+    store = Store(url)
+    store.migrate()  # as a service does before it answers calls
+    tokens = UsedTokens(store)
     print("ready", flush=True)
     sys.stdin.readline()
-    new = [number for number in range(1000) if tokens.first_use("issuer", str(number), NOON + timedelta(minutes=5))]
-    print(*new, flush=True)
+    new: list[int] = []
+    slow: list[int] = []
+    for number in range(1000):
+        try:
+            new += [number] * tokens.first_use("issuer", str(number), NOON + timedelta(minutes=5))
+        except StoreLost:
+            slow.append(number)
+    print(*new, "slow", *slow, flush=True)
 
 
 def keep_batches(url: str) -> None:
