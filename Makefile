@@ -59,8 +59,8 @@ pytest: setup-test
 check:
 	MDA5_CDS_TEST_ALL=1 $(MAKE) test
 
-# The image runs Python 3.13; the suite must hold there as well as on the oldest Python that is promised. Load on whole
-# services (`-m load`) depends on the machine, and is not repeated.
+# The image runs Python 3.13; the suite must hold there as well as on the oldest Python that is promised. Load, attacks
+# and long sweeps (`-m load`) are not repeated.
 # pyenv's shims answer only for the selected version, so what stands behind them is tried too.
 test-other-python:
 	@for candidate in $(OTHER_PYTHON) python3.13 "$$(dirname "$$(command -v python3.13)")"/../versions/3.13*/bin/python3.13; do \

@@ -122,6 +122,7 @@ def test_each_key_decides_for_that_patient(client: FlaskClient, every_key: Json,
         assert changed.status_code != 200 or changed.get_json()["cards"] != full["cards"]
 
 
+@pytest.mark.load
 @pytest.mark.parametrize("missing", SUBSETS, ids="+".join)
 def test_whatever_is_missing_the_answer_is_the_same(
     client: FlaskClient, fhir_server: FhirServer, every_key: Json, full: Json, missing: tuple[str, ...]

@@ -20,6 +20,8 @@ from tests.acceptance.fhir import Json, gap_ids, ignored
 from tests.fault_server import Call, FaultServer, dripping, fault_server, fhir, http, searchset
 from tests.fhir_server import TOKEN, FhirServer
 
+pytestmark = pytest.mark.load
+
 Parts = Iterable[bytes | float]
 Fault = Callable[[Call], Parts]
 BUDGET = 1.5

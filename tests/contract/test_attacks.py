@@ -40,6 +40,8 @@ from tests.unit.service.security.issuer import (
     token,
 )
 
+pytestmark = pytest.mark.load
+
 DISCOVERY = "/cds-services"
 VIEW = f"{DISCOVERY}/mda5-rpild-patient-view"
 AUD = PUBLIC_URL + DISCOVERY

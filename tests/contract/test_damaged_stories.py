@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,8 @@ import fixtures
 from service.discovery import SERVICE_OF_HOOK
 from tests.conftest import NOW
 from tests.contract.conformance import check_error, check_response
+
+pytestmark = pytest.mark.load
 
 SCALARS: st.SearchStrategy[Any] = (
     st.none()

@@ -17,6 +17,8 @@ from service.prefetch import REQUIRED_KEYS, SEARCHED
 from tests.conftest import NOW
 from tests.contract.conformance import check_error, check_response
 
+pytestmark = pytest.mark.load
+
 Json = dict[str, Any]
 # shrinking a whole chart takes minutes and tells little more than what was drawn
 FEW = settings(max_examples=60, phases=[phase for phase in settings().phases if phase.name != "shrink"])

@@ -18,6 +18,8 @@ from service.settings import Settings
 from tests.conftest import NOW
 from tests.contract.conformance import check_error
 
+pytestmark = pytest.mark.load
+
 URL = "/cds-services/mda5-rpild-patient-view/feedback"
 FEW = settings(max_examples=150)
 SCALARS: st.SearchStrategy[Any] = (

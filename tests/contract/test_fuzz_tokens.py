@@ -28,6 +28,8 @@ from tests.unit.service.security.issuer import (
     token,
 )
 
+pytestmark = pytest.mark.load
+
 FEW = settings(max_examples=150)
 CALL = {"hook": "patient-view", "hookInstance": "1", "context": {"patientId": "p1", "userId": "Practitioner/1"}}
 ROUTES = {
