@@ -399,10 +399,10 @@ def assert_served(server: Running, path: str) -> None:
     assert time.monotonic() - started < AT_ONCE
 
 
-@pytest.fixture(scope="module")
-def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server of one process."""
-    with running(tmp_path_factory.mktemp("open")) as server:
+@pytest.fixture
+def open_server(tmp_path: Path) -> Iterator[Running]:
+    """A server of one process, that has nobody else's connections to clear away."""
+    with running(tmp_path) as server:
         yield server
 
 
