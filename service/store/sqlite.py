@@ -125,9 +125,18 @@ def _locked(handle: int) -> bool:
     return True
 
 
+class _Connection(sqlite3.Connection):
+    """Closes itself when it is forgotten: a store that nobody closed may end at any moment of the collector's."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 def _connect(database: str) -> sqlite3.Connection:
     # no isolation level: `_begin` starts the transactions, not the driver at the first write
-    connection = sqlite3.connect(database, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        database, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection
+    )
     try:
         # only a change needs the whole file for itself
         if connection.execute("PRAGMA journal_mode").fetchone() == ("delete",):
