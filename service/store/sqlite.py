@@ -129,7 +129,8 @@ class _Connection(sqlite3.Connection):
     """Closes itself when it is forgotten: a store that nobody closed may end at any moment of the collector's."""
 
     def __del__(self) -> None:
-        self.close()
+        with suppress(sqlite3.ProgrammingError):  # one that could not be opened at all
+            self.close()
 
 
 def _connect(database: str) -> sqlite3.Connection:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.log_watch import distinctive, found, told
+from tests.log_watch import distinctive, found, own_words, told
 
 ROOT = Path(__file__).parents[4]
 CONFTEST = """
@@ -124,3 +124,9 @@ def test_words_are_found_whole_and_volatile_fields_are_not_searched() -> None:
     lines = ['{"time": "mrn-778899", "request_id": "mrn-778899", "message": "done"}', "xmrn-778899", "mrn-7788990"]
     assert found(lines, {"mrn-778899"}) == {}
     assert found(["of mrn-778899."], {"mrn-778899"}) == {"of mrn-778899.": "mrn-778899"}
+
+
+def test_what_the_log_says_of_itself_is_no_find() -> None:
+    own = own_words()
+    assert {"call answered", "unrouted", "MethodNotAllowed", "BodyTooLarge"} <= own
+    assert not {"Maria Garcia-Lopez", "Patient/p1"} & own
