@@ -36,8 +36,8 @@ class SettingsError(Exception):
 class Settings:
     """What an operator may set. Sizes in bytes, nesting in levels of JSON; URLs without a trailing slash.
 
-    `requests_per_minute` None: no limit. `database_url` is SQLAlchemy's; the default here lives in memory, the one of
-    `read_settings` is a file.
+    `sandbox`: the page for trying the service, switched on by the command line alone. `requests_per_minute` None: no
+    limit. `database_url` is SQLAlchemy's; the default here lives in memory, the one of `read_settings` is a file.
     """
 
     auth: Literal["off", "jwt"] = "off"
@@ -59,6 +59,7 @@ class Settings:
     response_extension: bool = True
     allow_as_of: bool = False
     log_level: str = "INFO"
+    sandbox: bool = False
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -70,6 +70,9 @@ DOORS = {
     "alembic": ("service/store/", "service/doctor/storage.py"),
     "psycopg": ("service/store/",),
     "prometheus_client": ("service/telemetry/", "service/server.py"),
+    "vl_convert": ("service/course/picture.py",),
+    "markdown_it": ("service/sandbox/markdown.py",),
+    "nh3": ("service/sandbox/markdown.py",),
     "gunicorn": ("service/server.py", "service/worker.py"),
 }
 
