@@ -1,10 +1,13 @@
 # Everything runs in .venv, which each target sets up from the hashed locks when it is missing or out of date.
 #
 #   make demo    print the cards of the demo's stories
+#   make sandbox the page for trying the service, on http://127.0.0.1:8000/
 #   make serve   the service on http://127.0.0.1:8000
 #   make test    the whole suite: ruff, mypy --strict, pytest with coverage
 #   make check   the same, and nothing may be skipped (MDA5_CDS_TEST_ALL=1)
 #   make test-other-python   the tests again, load apart, under Python 3.13, the image's
+#   make docs    the documentation as a site, in build/site
+#   make docs-write  write docs/decisions.md and docs/stories.md anew from the knowledge and the stories
 #   make numbers each number of the knowledge moved by a step: does a test see it?
 #   make lock    write the locks anew from pyproject.toml
 
@@ -17,7 +20,7 @@ RUNTIME := $(VENV)/.runtime
 TESTING := $(VENV)/.testing
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test pytest check test-other-python numbers lock clean setup setup-test
+.PHONY: help demo sandbox serve test pytest check test-other-python docs docs-write numbers lock clean setup setup-test
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -42,6 +45,9 @@ setup-test: $(TESTING)
 
 demo: setup
 	@$(BIN)/mda5-cds demo
+
+sandbox: setup
+	$(BIN)/mda5-cds serve --sandbox
 
 serve: setup
 	$(BIN)/mda5-cds serve
@@ -72,6 +78,13 @@ test-other-python:
 	  echo "Python 3.13 is needed for the second run of the tests; name it with OTHER_PYTHON=/path/to/python3.13" >&2; exit 1; \
 	fi; \
 	echo "Python 3.13 is not here: the second run of the tests is left out"
+
+docs: setup-test
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/site
+	@echo "open build/site/index.html"
+
+docs-write: setup
+	$(BIN)/python -m docs.generate
 
 # Moves each number of cds_cards/knowledge/ by a step; a test of behaviour must fail. Takes about an hour.
 numbers: setup-test

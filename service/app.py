@@ -48,9 +48,7 @@ def create_app(settings: Settings, clock: Clock = utc_now, processes: int = 1) -
     app = Flask(__name__, static_folder=None)
     app.json = _Json(app)
     app.url_map.strict_slashes = False
-    # a doubled slash is no route: to mend it, the router would send the caller to whatever host the call names
-    app.url_map.merge_slashes = False
-    # the router would redirect `//` by itself: in HTML, and to whatever host the caller named
+    # a doubled slash is no route: to mend it, the router would redirect, in HTML and to whatever host the caller named
     app.url_map.merge_slashes = False
     app.extensions[PARTS] = parts
     app.extensions[FRONT] = build_front(parts, metrics, processes)
@@ -59,9 +57,18 @@ def create_app(settings: Settings, clock: Clock = utc_now, processes: int = 1) -
     protect(app, settings)
     app.register_blueprint(routes)
     app.register_blueprint(operations)
+    if settings.sandbox:
+        _add_sandbox(app)
     errors.register(app)
     warm_up(parts)
     return app
+
+
+def _add_sandbox(app: Flask) -> None:
+    # imported late: a service that runs without the page loads nothing of it
+    from service.sandbox.routes import add_sandbox
+
+    add_sandbox(app)
 
 
 def _watched(parts: Parts, metrics: Metrics) -> Parts:

@@ -7,30 +7,19 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
-
-import orjson
 
 import fixtures
 from service.build_sheet import build_sheet, build_sheet_json
 from service.demo import DemoError, run_demo
-from service.discovery import SERVICE_OF_HOOK
-from service.errors import InvalidField, ServiceError
+from service.errors import ServiceError
+from service.evaluate import UsageError, add_evaluate, json_text
 from service.feedback.command import add_feedback
-from service.json_body import check_size, decode_json
 from service.parts import load_parts, utc_now
-from service.respond import respond
 from service.settings import Settings, SettingsError, read_settings
-from service.terminal import render
-from service.wire import decode_request, instant
 
 Command = Callable[[argparse.Namespace, Settings], None]
 MOST_WORKERS = 1024
-
-
-class UsageError(Exception):
-    """What was asked for cannot be done with this input; the message is for the user."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_serve(commands.add_parser("serve", help="answer CDS Hooks calls"))
-    _add_evaluate(commands.add_parser("evaluate", help="evaluate one CDS Hooks request, without a server"))
+    add_evaluate(commands.add_parser("evaluate", help="evaluate one CDS Hooks request, without a server"))
     demo = commands.add_parser("demo", help="start on loopback, send fixtures as an EHR would, print the cards, stop")
     demo.add_argument("names", nargs="*", metavar="NAME", help="fixtures to send (default: a selection)")
     demo.set_defaults(command=_demo)
@@ -77,14 +66,10 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=_number(0, 65_535), default=8000, help="default: %(default)s; 0: any free one")
     parser.add_argument("--workers", type=_number(1, MOST_WORKERS), default=2, help="processes (default: %(default)s)")
+    parser.add_argument(
+        "--sandbox", action="store_true", help="also a page at / for trying the service; not for patients"
+    )
     parser.set_defaults(command=_serve)
-
-
-def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("request", metavar="REQUEST.json", help="the body an EHR would POST; - reads standard input")
-    parser.add_argument("--as-of", type=_as_of, metavar="T", help="ISO 8601 instant with zone that replaces now")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json: the wire response")
-    parser.set_defaults(command=_evaluate)
 
 
 def _add_fixtures(parser: argparse.ArgumentParser) -> None:
@@ -108,32 +93,11 @@ def _number(least: int, most: int) -> Callable[[str], int]:
     return number
 
 
-def _as_of(text: str) -> datetime:
-    try:
-        return instant(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError("must be an ISO 8601 instant with its zone, as 2026-03-01T10:00:00Z") from None
-
-
 def _serve(options: argparse.Namespace, settings: Settings) -> None:
     # imported late, as other commands need neither its libraries nor the time that they take to load
     from service.server import Address, serve
 
-    serve(settings, Address(options.host, options.port), options.workers)
-
-
-def _evaluate(options: argparse.Namespace, settings: Settings) -> None:
-    data = _read(options.request)
-    check_size(data, settings.max_body_bytes)
-    body = decode_json(data, settings.max_nesting)
-    service = SERVICE_OF_HOOK.get(str(body.get("hook")))
-    if service is None:
-        raise InvalidField(f"hook must be one of {', '.join(SERVICE_OF_HOOK)}")
-    request = decode_request(body, service, settings)
-    if options.as_of is not None:
-        request = replace(request, as_of=options.as_of)
-    response = respond(request, load_parts(settings))
-    print(render(response) if options.format == "text" else _json(response), end="")
+    serve(replace(settings, sandbox=options.sandbox), Address(options.host, options.port), options.workers)
 
 
 def _doctor() -> int:
@@ -146,7 +110,7 @@ def _doctor() -> int:
 def _build_sheet(options: argparse.Namespace, settings: Settings) -> None:
     guideline = load_parts(settings).guideline
     as_json = options.format == "json"
-    print(_json(build_sheet_json(settings, guideline)) if as_json else build_sheet(settings, guideline), end="")
+    print(json_text(build_sheet_json(settings, guideline)) if as_json else build_sheet(settings, guideline), end="")
 
 
 def _demo(options: argparse.Namespace, settings: Settings) -> None:
@@ -165,7 +129,7 @@ def _list_fixtures(options: argparse.Namespace, settings: Settings) -> None:
 def _show_fixture(options: argparse.Namespace, settings: Settings) -> None:
     if options.name not in fixtures.names():
         raise UsageError(f"there is no fixture {options.name}; see: mda5-cds fixtures list")
-    print(_json(fixtures.story(options.name).render(utc_now())), end="")
+    print(json_text(fixtures.story(options.name).render(utc_now())), end="")
 
 
 def _write_fixtures(options: argparse.Namespace, settings: Settings) -> None:
@@ -173,17 +137,8 @@ def _write_fixtures(options: argparse.Namespace, settings: Settings) -> None:
     try:
         options.directory.mkdir(parents=True, exist_ok=True)
         for name in fixtures.names():
-            (options.directory / f"{name}.json").write_text(_json(fixtures.story(name).render(now)), encoding="utf-8")
+            (options.directory / f"{name}.json").write_text(
+                json_text(fixtures.story(name).render(now)), encoding="utf-8"
+            )
     except OSError as error:
         raise UsageError(f"cannot write to {options.directory}: {error.strerror}") from error
-
-
-def _read(name: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read {name}: {error.strerror}") from error
-
-
-def _json(value: object) -> str:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()

@@ -71,6 +71,8 @@ def what_to_know(settings: Settings) -> Iterator[str]:
         yield f"cards of these topics are switched off ({PREFIX}TOPICS_OFF): {', '.join(sorted(settings.topics_off))}"
     if settings.allow_as_of:
         yield f"callers may choose the date of an evaluation ({PREFIX}ALLOW_AS_OF=true): for tests only"
+    if settings.sandbox:
+        yield "SANDBOX (--sandbox): a page at / sends requests and shows what is stored; to try out, not for patients"
 
 
 def build_front(parts: Parts, metrics: Metrics, processes: int) -> Front:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from flask import Flask, Response
 from flask_cors import CORS
 
+from service.sandbox.official import allowed_origins
 from service.settings import Settings
 from service.variables import absolute_url
 
@@ -46,23 +47,24 @@ def header_set(settings: Settings) -> Mapping[str, str]:
 
 
 def protect(app: Flask, settings: Settings) -> None:
-    """Sets the header set on every answer of `app` (a view's own header wins), and CORS for the configured origins."""
+    """Sets the header set on every answer of `app` (a view's own header wins), and CORS for the allowed origins."""
     headers = header_set(settings)
+    origins = allowed_origins(settings)
 
     def set_headers(response: Response) -> Response:
         for name, value in headers.items():
             response.headers.setdefault(name, value)
-        if settings.cors_origins:
+        if origins:
             # also where the origin was refused or not sent: a cache must not answer one origin with another's headers
             response.vary.add("Origin")
         return response
 
     app.after_request(set_headers)
-    if settings.cors_origins:
-        _allow_origins(app, settings.cors_origins)
+    if origins:
+        _allow_origins(app, origins, private_network=settings.sandbox)
 
 
-def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
+def _allow_origins(app: Flask, origins: tuple[str, ...], *, private_network: bool) -> None:
     CORS(
         app,
         # compiled, because flask-cors takes the brackets of an IPv6 origin for a pattern
@@ -71,6 +73,8 @@ def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
         allow_headers=CORS_REQUEST_HEADERS,
         expose_headers=CORS_EXPOSED_HEADERS,
         max_age=PREFLIGHT_SECONDS,
+        # a public page that calls a service on this machine: Chromium asked so before 142, where the user now decides
+        allow_private_network=private_network,
         supports_credentials=False,
         always_send=False,
         vary_header=False,

@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.http import wsgi
 from gunicorn.http.errors import ParseException
@@ -25,6 +26,8 @@ from service.settings import Settings, check_listening
 from service.telemetry.folder import memory_folder, prepare_metrics_folder, remove_metrics_folder
 from service.telemetry.logs import configure_logging
 from service.worker import MOST_IDLE, Worker
+
+log = logging.getLogger(__name__)
 
 # three of them may wait for FHIR servers at once; more would only share the same interpreter among more calls
 THREADS = 8
@@ -119,8 +122,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             "control_socket_disable": True,
             # what is loaded now lives as long as the process: the collector need not look at it again
             "pre_fork": lambda arbiter, worker: gc.freeze(),
-            # what this process found of the store while it loaded is no news once the workers run
-            "when_ready": lambda arbiter: _forget_process(os.getpid()),
+            "when_ready": lambda arbiter: self._all_set(arbiter, settings),
             "post_worker_init": self._make_ready,
             "pre_request": _take_body,
             "child_exit": lambda arbiter, worker: _forget_process(worker.pid),
@@ -139,6 +141,12 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         answer = self._app(environ, start_response)
         environ["wsgi.input"].settle()
         return answer
+
+    def _all_set(self, arbiter: Arbiter, settings: Settings) -> None:
+        # what this process found of the store while it loaded is no news once the workers run
+        _forget_process(os.getpid())
+        if settings.sandbox:
+            log.info("the sandbox: open %s/", arbiter.LISTENERS[0])
 
     def _make_ready(self, worker: Worker) -> None:
         """Keeps this process's share of the gauges fresh, whichever process is asked for the metrics."""

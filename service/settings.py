@@ -99,6 +99,10 @@ def check_listening(settings: Settings, host: str) -> None:
     """Refuses to listen beyond this machine where strangers could call; SettingsError says what to do."""
     if settings.insecure or is_loopback(host):
         return
+    if settings.sandbox:
+        # whatever the callers' keys: there the service also trusts one whose private half everybody has
+        why = f"refusing to listen on {host}: --sandbox is for trying the service on this machine; set {PREFIX}INSECURE"
+        raise SettingsError((f"{why}=true only where something in front of the service keeps strangers out",))
     if settings.auth == "jwt":
         if settings.public_url is None:
             why = f"refusing to listen on {host}: {PREFIX}PUBLIC_URL must say for which URL tokens are meant"

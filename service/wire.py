@@ -14,6 +14,9 @@ from service.settings import Settings
 
 AS_OF_EXTENSION = "mda5-cds.as-of"
 
+YEARS = range(1000, 9000)
+"""Of an instant that replaces now: dates are reckoned from it in both directions."""
+
 
 @dataclass(frozen=True, slots=True)
 class PrefetchAnswer:
@@ -88,10 +91,12 @@ def decode_request(
 
 
 def instant(text: str) -> datetime:
-    """An ISO 8601 instant with its zone; ValueError for anything less."""
+    """An ISO 8601 instant with its zone, of the years `YEARS`; ValueError for anything else."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None or "T" not in text.upper():
         raise ValueError("no time or no zone")
+    if moment.year not in YEARS:
+        raise ValueError("out of the years")
     return moment
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from service.outgoing.addresses import names_what_must_not_be_called
-from service.security.jwks import KINDS, KeySetError, read_key_set
+from service.security.jwks import KINDS, KeySet, KeySetError, read_key_set
 from service.settings import SettingsError
 from service.variables import PREFIX, absolute_url, is_protected
 
@@ -21,12 +21,12 @@ _NAME = f"{PREFIX}TRUSTED_CLIENTS"
 class TrustedClient:
     """A client that may call.
 
-    `key_set`: where its keys are, a file or a URL. `jku`: the URL that its tokens may name. `tenants`: those that it
-    may call for; empty: whatever its tokens say.
+    `key_set`: where its keys are, a file or a URL, or the keys themselves. `jku`: the URL that its tokens may name.
+    `tenants`: those that it may call for; empty: whatever its tokens say.
     """
 
     issuer: str
-    key_set: Path | str
+    key_set: Path | str | KeySet
     jku: str | None = None
     tenants: frozenset[str] = frozenset()
     algorithms: tuple[str, ...] = DEFAULT_ALGORITHMS

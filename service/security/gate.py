@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 from flask import Request
 
 from service.errors import Forbidden, NotIdentified
+from service.sandbox import official
 from service.security.caller import Caller
 from service.security.clients import TrustedClient, read_trusted_clients
+from service.security.jwks import published_key_set
 from service.security.keys import PLACES, ClientKeys, Fetch, fetch_key_set
 from service.security.rates import RequestRates, address_key, issuer_key, refused_key
 from service.security.replay import SeenTokens, SharedTokens
-from service.security.tokens import bad_token, check_claims, check_header, check_signature, take_apart
+from service.security.tokens import bad_token, check_claims, check_header, check_signature, take_apart, url_of_ours
 from service.settings import Settings, SettingsError
 from service.variables import PREFIX, is_loopback
 
@@ -52,17 +54,27 @@ class Gate:
 
     def admit(self, request: Request) -> Caller:
         """Who calls. Raises NotIdentified, Forbidden, TooManyRequests, or Unavailable when keys cannot be had."""
+        return self._known(request, of_page=False)
+
+    def recognise(self, request: Request) -> Caller:
+        """Who calls, for the sandbox's page: its token may be for any URL of this service, and is not spent.
+
+        The page asks several things for each call of the service, with one token. Raises as `admit` does.
+        """
+        return self._known(request, of_page=True)
+
+    def _known(self, request: Request, *, of_page: bool) -> Caller:
         if self._trusted is None:
             self._rates.count(address_key(request.remote_addr))
             return Caller()
         try:
-            return self._identify(request, self._trusted)
+            return self._identify(request, self._trusted, of_page)
         except NotIdentified:
             # counted apart from the client's own calls: a stranger's flood must not silence it
             self._rates.count(address_key(request.remote_addr))
             raise
 
-    def _identify(self, request: Request, trusted: Mapping[str, _Trusted]) -> Caller:
+    def _identify(self, request: Request, trusted: Mapping[str, _Trusted], of_page: bool) -> Caller:
         token = take_apart(request.headers.get("Authorization"))
         issuer = token.issuer
         if issuer not in trusted:
@@ -70,13 +82,15 @@ class Gate:
         client, keys = trusted[issuer].client, trusted[issuer].keys
         # what needs no key comes first: keys are fetched only for a token that is otherwise right
         algorithm, kid = check_header(token, client)
-        claims = check_claims(token, self._called(request), self._clock())
+        called = self._called(request)
+        url = url_of_ours(token, called.removesuffix(request.path)) or called if of_page else called
+        claims = check_claims(token, url, self._clock())
         check_signature(token, algorithm, keys.with_kid(kid))
         if client.tenants and claims.tenant not in client.tenants:
             self._rates.count(refused_key(issuer))
             raise Forbidden("this client may not call for the tenant of its token")
         self._rates.check(issuer_key(issuer))
-        if not self._seen.first_use(issuer, claims.jti, claims.expires):
+        if not of_page and not self._seen.first_use(issuer, claims.jti, claims.expires):
             raise bad_token("jti was used before")
         self._rates.count(issuer_key(issuer))
         return Caller(issuer, claims.tenant)
@@ -113,6 +127,13 @@ def build_gate(
     places = threading.BoundedSemaphore(PLACES)
     trusted = {
         client.issuer: _Trusted(client, ClientKeys(client, clock, fetch=fetch, places=places, on_failure=on_stale_keys))
-        for client in read_trusted_clients(settings.trusted_clients)
+        for client in (*_granted(settings), *read_trusted_clients(settings.trusted_clients))
     }
     return Gate(trusted, seen, rates, clock, settings.public_url.rstrip("/") if settings.public_url else None)
+
+
+def _granted(settings: Settings) -> tuple[TrustedClient, ...]:
+    """Whom sandbox mode trusts besides; a listed client of the same issuer takes its place."""
+    if not settings.sandbox:
+        return ()
+    return (TrustedClient(official.ISSUER, published_key_set(), jku=official.KEY_SET_URL, algorithms=("ES384",)),)

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWTError
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+from service.sandbox.official import PUBLISHED_KEY
+
 KINDS: Mapping[str, str] = {
     "ES384": "P-384",
     "RS384": "RSA",
@@ -73,6 +75,7 @@ def read_key_set(text: bytes, algorithms: Sequence[str]) -> KeySet:
     flaws: list[str] = []
     for place, member in enumerate(members, start=1):
         try:
+            _refuse_published(member)
             key = _verification_key(member)
         except _Flaw as flaw:
             flaws.append(f"key {place} {flaw}")
@@ -82,6 +85,12 @@ def read_key_set(text: bytes, algorithms: Sequence[str]) -> KeySet:
     if not keys:
         raise KeySetError((*flaws, f"has no key that can check a signature of {', '.join(algorithms)}"))
     return KeySet(tuple(keys), tuple(flaws))
+
+
+def published_key_set() -> KeySet:
+    """The public CDS Hooks Sandbox's key, for sandbox mode alone."""
+    key = _verification_key(PUBLISHED_KEY)
+    return KeySet((key,) if key is not None else (), ())
 
 
 def _members(text: bytes) -> list[Mapping[str, object]]:
@@ -101,6 +110,11 @@ def _secrets(members: Sequence[Mapping[str, object]]) -> Iterator[str]:
             yield f"key {place} is symmetric; only public keys can identify a client"
         elif _SECRET_MEMBERS & member.keys():
             yield f"key {place} is a private key; it must not lie here, and whoever owns it should replace it"
+
+
+def _refuse_published(member: Mapping[str, object]) -> None:
+    if member.get("x") == PUBLISHED_KEY["x"]:
+        raise _Flaw("is the public CDS Hooks Sandbox's, whose private half everybody has; --sandbox alone trusts it")
 
 
 def _verification_key(member: Mapping[str, object]) -> VerificationKey | None:

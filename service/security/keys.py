@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from service.errors import Unavailable
 from service.outgoing.door import Deadline, Outgoing, OutgoingError
@@ -52,6 +51,8 @@ def fetch_key_set(url: str) -> bytes:
 
 def load_keys(client: TrustedClient, fetch: Fetch = fetch_key_set) -> KeySet:
     """The client's key set as its file or URL gives it now; raises KeysUnreachable or KeySetError."""
+    if isinstance(client.key_set, KeySet):
+        return client.key_set
     if isinstance(client.key_set, str):
         return read_key_set(fetch(client.key_set), client.algorithms)
     try:
@@ -73,7 +74,7 @@ class _Held:
 
 
 class ClientKeys:
-    """The keys of one client: read from a file at once, from a URL when first needed.
+    """The keys of one client: there at once, read from a file at once, or from a URL when first needed.
 
     They are read again when an hour old (aside: the old ones serve on, for a day at most), and for a `kid` that is not
     among them, at most once a minute, failures counted in.
@@ -99,7 +100,7 @@ class ClientKeys:
         self._refreshing = threading.Lock()
         self._last_attempt: datetime | None = None
         self._held: _Held | None = None
-        if isinstance(client.key_set, Path):
+        if not isinstance(client.key_set, str):
             # nobody has to wait for a file
             self._load()
 

@@ -119,6 +119,13 @@ def check_claims(token: Token, url: str, now: datetime) -> Claims:
     return Claims(str(jti), expires + SKEW, str(tenant) if _is_short_text(tenant) else "")
 
 
+def url_of_ours(token: Token, base: str) -> str | None:
+    """The first URL below `base` that the token is meant for, if any."""
+    audience = token.claims.get("aud")
+    listed = audience if isinstance(audience, list) else [audience]
+    return next((each for each in listed if isinstance(each, str) and each.startswith(f"{base}/")), None)
+
+
 def check_signature(token: Token, algorithm: str, keys: Iterable[VerificationKey]) -> None:
     """Raises NotIdentified unless the signature is of one of the keys."""
     fitting = [key for key in keys if key.fits(algorithm)]

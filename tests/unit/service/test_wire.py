@@ -196,7 +196,12 @@ def test_as_of_counts_only_where_it_is_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "now", "2026-03-01", "2026-03-01T10:00:00", 1772359200, {}, "2026-13-01T10:00:00Z"]
+    "value",
+    [
+        *("", "now", "2026-03-01", "2026-03-01T10:00:00", 1772359200, {}, "2026-13-01T10:00:00Z"),
+        "0999-12-31T00:00:00Z",
+        "9000-01-01T00:00:00Z",
+    ],
 )
 def test_as_of_has_to_be_an_instant_with_its_zone(value: object) -> None:
     with pytest.raises(InvalidField, match=r"mda5-cds\.as-of must be an ISO 8601 instant"):
