@@ -21,7 +21,7 @@ DATABASE_FILE = "mda5-cds.sqlite3"
 
 CARD_TOPICS: frozenset[str] = frozenset(get_args(Topic))
 # read by the test suite, not by the service: allowed to stand in the environment
-_NOT_OURS = frozenset({"TEST_ALL"})
+_NOT_OURS = frozenset({"TEST_ALL", "ARTIFACTS"})
 
 
 class SettingsError(Exception):

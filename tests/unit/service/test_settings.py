@@ -151,7 +151,8 @@ def test_all_problems_are_named_together() -> None:
 
 
 def test_the_variable_of_the_test_suite_is_let_be() -> None:
-    assert read_settings({"MDA5_CDS_TEST_ALL": "1"}) == Settings(database_url=DATABASE)
+    theirs = {"MDA5_CDS_TEST_ALL": "1", "MDA5_CDS_ARTIFACTS": "build/screenshots"}
+    assert read_settings(theirs) == Settings(database_url=DATABASE)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "localhost", "::1", "[::1]"])
