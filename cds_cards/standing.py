@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import Literal
 
 from cds_cards.criteria import Finding, Verdict, all_of
 from cds_cards.disease import AntiMda5, LungDisease, Population, RespiratoryFailure
-from cds_cards.guideline import Guideline
-from cds_cards.refractoriness import RefractorinessAssessment
+from cds_cards.guideline import Guideline, Recommendation
+from cds_cards.refractoriness import CriterionResult, RefractorinessAssessment
 from cds_cards.safety import Safety
 from cds_cards.therapy import Therapy
 from cds_cards.transplant import Transplant
@@ -18,6 +18,13 @@ INITIAL = ("rec-1", "rec-2", "rec-2a", "rec-2b", "rec-3", "rec-3a")
 """The recommendations of initial therapy: they speak in the induction phase only."""
 NEEDS_COMBINATION = frozenset({"untreated", "glucocorticoid-only", "incomplete"})
 COMBINATION = frozenset({"combination", "escalated", "rescue"})
+_BARRIERS = frozenset({"allergy", "cni-not-feasible"})
+"""The kinds of exclusions that make a calcineurin inhibitor infeasible."""
+_SIGNS = {
+    **dict.fromkeys(("refractory", "probable", "possible"), Verdict.MET),
+    "not-refractory": Verdict.NOT_MET,
+}
+"""Which criteria a response rests on: the signs of failure that are there, or those that are not."""
 CNI = "calcineurin-inhibitor"
 _STATUS: dict[Verdict, Literal["applies", "does-not-apply", "unknown"]] = {
     Verdict.MET: "applies",
@@ -26,14 +33,19 @@ _STATUS: dict[Verdict, Literal["applies", "does-not-apply", "unknown"]] = {
 }
 
 
+_Steps = tuple[tuple[Finding, ...], ...]
+"""What is asked one step after the other, scope before phase before treatment; a step is met when all of it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A recommendation for this patient."""
+    """A recommendation for this patient. `findings`: all that was asked, in order; it applies when all are met."""
 
     id: str
     grades: tuple[str, ...]
     status: Literal["applies", "does-not-apply", "unknown"]
     why: str
+    findings: tuple[Finding, ...]
 
 
 def standings(
@@ -48,37 +60,48 @@ def standings(
     guideline: Guideline,
 ) -> tuple[Standing, ...]:
     """The standing of all thirteen, in the guideline's order; who the guideline is for is asked first."""
-    scope = scope_finding(population, anti_mda5, lung_disease, ("rpild",))
-    wide = scope_finding(population, anti_mda5, lung_disease, ("rpild", "ild"))
-    initial = _initial(therapy, safety, guideline)
+    scope = _scope(population, anti_mda5, lung_disease, ("rpild",))
+    wide = _scope(population, anti_mda5, lung_disease, ("rpild", "ild"))
     failing = response_failing(therapy, refractoriness)
-    rules: dict[str, Finding] = {
-        **{name: _in_phase(therapy, finding) for name, finding in initial.items()},
-        "rec-4": failing,
-        "rec-5": failing,
-        "rec-6": life_threatening(respiratory_failure),
+    rules: dict[str, _Steps] = {
+        **{name: (_phase(therapy), rule) for name, rule in _initial(therapy, safety, guideline).items()},
+        "rec-4": ((failing,),),
+        "rec-5": ((failing,),),
+        "rec-6": ((life_threatening(respiratory_failure),),),
         "rec-7": _early_referral(population, transplant, guideline),
-        **{name: not_recommended_given(name, therapy, guideline) for name in ("rec-8", "rec-9", "rec-10")},
+        **{name: ((not_recommended_given(name, therapy, guideline),),) for name in ("rec-8", "rec-9", "rec-10")},
     }
-    found = {name: _first_open((wide if name == "rec-7" else scope), rule) for name, rule in rules.items()}
     return tuple(
-        Standing(item.id, item.grades, _STATUS[found[item.id].verdict], found[item.id].because)
+        _standing(item, (wide if item.id == "rec-7" else scope, *rules[item.id]))
         for item in guideline.recommendations.values()
     )
+
+
+def _standing(recommendation: Recommendation, steps: _Steps) -> Standing:
+    """The first step that is not met decides, else the last; all that was asked is kept."""
+    asked = [conjunction(recommendation.id, step) for step in steps]
+    decided = next((step for step in asked if not step.met), asked[-1])
+    findings = tuple(finding for step in steps for finding in step)
+    return Standing(recommendation.id, recommendation.grades, _STATUS[decided.verdict], decided.because, findings)
 
 
 def scope_finding(
     population: Population, anti_mda5: AntiMda5, lung_disease: LungDisease, lungs: tuple[str, ...]
 ) -> Finding:
     """Whether the patient is one of those the recommendation speaks of; `lungs` are the lung states that count."""
+    return conjunction("scope", _scope(population, anti_mda5, lung_disease, lungs))
+
+
+def _scope(
+    population: Population, anti_mda5: AntiMda5, lung_disease: LungDisease, lungs: tuple[str, ...]
+) -> tuple[Finding, ...]:
     antibody = {"positive": Verdict.MET, "negative": Verdict.NOT_MET}.get(anti_mda5.status, Verdict.UNKNOWN)
     lung = Verdict.UNKNOWN if lung_disease.status == "unknown" else Verdict.of(lung_disease.status in lungs)
-    parts = (
+    return (
         Finding("population", Verdict.of(population.status == "in"), population.why),
         Finding("anti-mda5", antibody, anti_mda5.because, anti_mda5.evidence, ("anti-mda5",)),
         Finding("lung-disease", lung, lung_disease.because, lung_disease.evidence, ("lung-disease",)),
     )
-    return conjunction("scope", parts)
 
 
 def conjunction(criterion: str, parts: Iterable[Finding]) -> Finding:
@@ -95,11 +118,6 @@ def conjunction(criterion: str, parts: Iterable[Finding]) -> Finding:
     )
 
 
-def _first_open(*findings: Finding) -> Finding:
-    """The first finding that is not met, else the last: scope before phase before treatment."""
-    return next((finding for finding in findings if not finding.met), findings[-1])
-
-
 def combination_missing(therapy: Therapy) -> Finding:
     """Whether no combination runs; unknown when orders could not be read and the rest makes none."""
     if therapy.stage == "unknown":
@@ -110,17 +128,31 @@ def combination_missing(therapy: Therapy) -> Finding:
         "glucocorticoid-only": "a glucocorticoid runs and nothing else",
         "incomplete": "immunosuppression runs that makes no combination with a glucocorticoid",
     }.get(therapy.stage, "a combination of a glucocorticoid and a completing agent runs")
-    return Finding("combination-missing", Verdict.of(missing), why)
+    return Finding("combination-missing", Verdict.of(missing), why, given(therapy))
+
+
+def given(therapy: Therapy, agents: Set[str] | None = None) -> tuple[str, ...]:
+    """The references of what runs or is drafted: of `agents`, or of all that treats."""
+    courses = (course for course in therapy.courses if course.status != "past")
+    wanted = (course for course in courses if agents is None or course.agent in agents)
+    return tuple(dict.fromkeys(source for course in wanted for source in course.evidence))
 
 
 def cni_feasible(safety: Safety, guideline: Guideline) -> Finding:
     """Whether any calcineurin inhibitor is feasible; an unknown eGFR leaves it so (site policy)."""
     if not safety.cni_feasible:
         reasons = "; ".join(dict.fromkeys(safety.cni_reasons[name] for name in sorted(safety.cni_reasons)))
-        return Finding("cni-feasible", Verdict.NOT_MET, f"no calcineurin inhibitor is feasible: {reasons}")
+        why = f"no calcineurin inhibitor is feasible: {reasons}"
+        return Finding("cni-feasible", Verdict.NOT_MET, why, _barriers(safety))
     names = " and ".join(guideline.agents[name].name for name in sorted(safety.cni_feasible))
     unsure = f" ({safety.egfr_why or 'current eGFR not known'})" if safety.egfr_unknown else ""
     return Finding("cni-feasible", Verdict.MET, f"feasible calcineurin inhibitor: {names}{unsure}")
+
+
+def _barriers(safety: Safety) -> tuple[str, ...]:
+    """The references of what makes the calcineurin inhibitors infeasible."""
+    found = (item for name in sorted(safety.cni_reasons) for item in safety.agents[name].exclusions)
+    return tuple(dict.fromkeys(source for item in found if item.kind in _BARRIERS for source in item.evidence))
 
 
 def running_cnis(therapy: Therapy, guideline: Guideline) -> tuple[str, ...]:
@@ -137,7 +169,21 @@ def response_failing(therapy: Therapy, refractoriness: RefractorinessAssessment)
         "probable": Verdict.MET,
         "not-assessable": Verdict.UNKNOWN,
     }.get(refractoriness.status, Verdict.NOT_MET)
-    return Finding("failing", verdict, refractoriness.why)
+    open_still = (item.id for item in refractoriness.criteria if item.verdict is Verdict.UNKNOWN)
+    needs = (*(("combination-start",) if therapy.start_unknown else ()), *open_still)
+    return Finding("failing", verdict, refractoriness.why, response_sources(refractoriness), needs)
+
+
+def response_sources(refractoriness: RefractorinessAssessment) -> tuple[str, ...]:
+    """The references of the criteria that decided the response; none where it could not be judged by them."""
+    decisive = (item for item in refractoriness.criteria if item.verdict is _SIGNS.get(refractoriness.status))
+    return criterion_sources(decisive)
+
+
+def criterion_sources(criteria: Iterable[CriterionResult]) -> tuple[str, ...]:
+    """The references of the baselines and follow-ups of these criteria."""
+    points = (point for item in criteria for point in (item.baseline, item.follow_up) if point is not None)
+    return tuple(dict.fromkeys(source for point in points for source in (point.sources or (point.source,))))
 
 
 def life_threatening(failure: RespiratoryFailure) -> Finding:
@@ -163,52 +209,51 @@ def not_recommended(recommendation: str, guideline: Guideline) -> frozenset[str]
 
 def not_recommended_given(recommendation: str, therapy: Therapy, guideline: Guideline) -> Finding:
     """Whether such an agent runs or is drafted; unknown when an order could not be read and none is seen."""
-    given = not_recommended(recommendation, guideline) & (therapy.running | therapy.drafted)
+    found = not_recommended(recommendation, guideline) & (therapy.running | therapy.drafted)
     criterion = f"{recommendation}-given"
-    if given:
-        names = ", ".join(guideline.agents[name].name for name in sorted(given))
-        return Finding(criterion, Verdict.MET, f"{names} runs or is drafted")
+    if found:
+        names = ", ".join(guideline.agents[name].name for name in sorted(found))
+        return Finding(criterion, Verdict.MET, f"{names} runs or is drafted", given(therapy, found))
     if not therapy.complete:
         return Finding(criterion, Verdict.UNKNOWN, _unreadable(therapy), needs=("medications",))
     return Finding(criterion, Verdict.NOT_MET, "no such agent runs or is drafted")
 
 
-def _initial(therapy: Therapy, safety: Safety, guideline: Guideline) -> dict[str, Finding]:
+def _initial(therapy: Therapy, safety: Safety, guideline: Guideline) -> dict[str, tuple[Finding, ...]]:
     missing = combination_missing(therapy)
     if missing.verdict is Verdict.UNKNOWN:
         # a stage that is not known leaves all of them open, whichever inhibitor is feasible
-        return dict.fromkeys(INITIAL, missing)
+        return dict.fromkeys(INITIAL, (missing,))
     feasible = cni_feasible(safety, guideline)
-    with_cni = conjunction("cni-based-start", (missing, feasible))
-    without = conjunction(
-        "start-without-cni",
-        (missing, Finding("cni-not-feasible", feasible.verdict.negated(), feasible.because)),
-    )
+    with_cni = (missing, feasible)
+    without = (missing, Finding("cni-not-feasible", feasible.verdict.negated(), feasible.because, feasible.evidence))
     return {
-        "rec-1": missing,
+        "rec-1": (missing,),
         "rec-2": with_cni,
         "rec-2a": with_cni,
-        "rec-2b": _cni_given(therapy, guideline),
+        "rec-2b": (_cni_given(therapy, guideline),),
         "rec-3": without,
         "rec-3a": without,
     }
 
 
 def _cni_given(therapy: Therapy, guideline: Guideline) -> Finding:
-    names = [guideline.agents[name].name for name in running_cnis(therapy, guideline)]
-    if not (names or therapy.complete):
+    running = running_cnis(therapy, guideline)
+    if not (running or therapy.complete):
         return Finding("cni-runs", Verdict.UNKNOWN, _unreadable(therapy), needs=("medications",))
-    if names:
-        return Finding("cni-runs", Verdict.MET, f"{' and '.join(names)} runs")
+    if running:
+        names = " and ".join(guideline.agents[name].name for name in running)
+        return Finding("cni-runs", Verdict.MET, f"{names} runs", given(therapy, frozenset(running)))
     return Finding("cni-runs", Verdict.NOT_MET, "no calcineurin inhibitor runs")
 
 
-def _in_phase(therapy: Therapy, finding: Finding) -> Finding:
-    induction = Finding("induction", Verdict.of(therapy.phase == "induction"), f"maintenance: {therapy.phase_why}")
-    return _first_open(induction, finding)
+def _phase(therapy: Therapy) -> tuple[Finding, ...]:
+    if therapy.phase == "induction":
+        return (Finding("induction", Verdict.MET, therapy.phase_why, therapy.phase_evidence),)
+    return (Finding("induction", Verdict.NOT_MET, f"maintenance: {therapy.phase_why}", therapy.phase_evidence),)
 
 
-def _early_referral(population: Population, transplant: Transplant, guideline: Guideline) -> Finding:
+def _early_referral(population: Population, transplant: Transplant, guideline: Guideline) -> _Steps:
     # what cannot be looked up does not count as done: the referral is urged, and the card says what is not known
     open_still = Finding(
         "transplant-open",
@@ -216,7 +261,7 @@ def _early_referral(population: Population, transplant: Transplant, guideline: G
         transplant.addressed_why,
         transplant.evidence,
     )
-    return _first_open(within_transplant_age(population, guideline), open_still)
+    return (within_transplant_age(population, guideline),), (open_still,)
 
 
 def _unreadable(therapy: Therapy) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
 from cds_cards.combination import Readings, read
-from cds_cards.courses import CNI, Clock, Course, begun, courses, day
+from cds_cards.courses import CNI, Clock, Course, Run, begun, courses, day
 from cds_cards.drafted import Orders, orders
 from cds_cards.gas import Gases
 from cds_cards.glucocorticoid import low_glucocorticoid
@@ -36,7 +36,7 @@ class Therapy:
     `planned` are ordered to begin later. `days_on_combination`/`days_assessed` are calendar days (least, most) since
     the starts. `rescue_given`: of pmx-hemoperfusion, plasmapheresis, immunoglobulin those given since the combination
     was complete, or running. `low_glucocorticoid`: a sentence when the starting dose is below the policy's and no pulse
-    was given, else "".
+    was given, else "". `phase_evidence`: the references behind the phase, none where it rests on nothing found.
     """
 
     stage: Stage
@@ -57,6 +57,7 @@ class Therapy:
     running_stage: Stage = "unknown"
     triple: bool = False
     planned: frozenset[str] = frozenset()
+    phase_evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def therapy(record: PatientRecord, gases: Gases, guideline: Guideline, as_of: da
     listed, clock = view.orders.on_record, view.clock
     starts = _starts(view)
     unread = _unread(view)
-    phase_, phase_why = phase(_age(view, starts), record, gases, guideline.policy, as_of)
+    phase_, phase_why, phase_evidence = phase(_age(view, starts), record, gases, guideline.policy, as_of)
     return Therapy(
         stage=view.stage(view.signed, view.orders.as_if_signed),
         running_stage=view.stage(view.now, listed),
@@ -115,6 +116,7 @@ def therapy(record: PatientRecord, gases: Gases, guideline: Guideline, as_of: da
         low_glucocorticoid=_low_glucocorticoid(view, starts),
         triple=_triple(view.now, guideline),
         planned=_planned(view),
+        phase_evidence=phase_evidence,
     )
 
 
@@ -152,16 +154,25 @@ def _age(view: _View, starts: _Starts) -> CombinationAge:
     if narrowest.since is not None:
         days = age_in_days(starts.assessed, view.clock.today) if starts.assessed else None
         since = _when(starts.assessed, view)
-        return CombinationAge("running", days, since.text if since else "")
+        running = _treating(view, lambda run: run.running)
+        return CombinationAge("running", days, since.text if since else "", running)
     if widest.since is not None or not view.record.read_in_full("medications"):
         return CombinationAge("unread")
     if widest.past is None:
         return CombinationAge("none")
+    began = widest.past
+    evidence = _treating(view, lambda run: run.first <= began <= run.last)
     if narrowest.past is None or widest.past == date.min:
-        return CombinationAge("past")
+        return CombinationAge("past", evidence=evidence)
     past = (min(widest.past, narrowest.past), max(widest.past, narrowest.past))
     since = _when(past, view)
-    return CombinationAge("past", age_in_days(past, view.clock.today), since.text if since else "")
+    return CombinationAge("past", age_in_days(past, view.clock.today), since.text if since else "", evidence)
+
+
+def _treating(view: _View, wanted: Callable[[Run], bool]) -> tuple[str, ...]:
+    """The references of what makes a combination or adds to it."""
+    agents, runs = view.guideline.agents, view.now.widest.runs
+    return tuple(sorted({run.source for run in runs if agents[run.agent].roles & _TREATING and wanted(run)}))
 
 
 def _when(days: Days | None, view: _View) -> When | None:

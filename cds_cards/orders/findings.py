@@ -19,6 +19,7 @@ from cds_cards.orders.causes import (
     unmonitored_drafts,
 )
 from cds_cards.orders.entry import Drafted
+from cds_cards.standing import given
 
 
 def order_findings(assessment: Assessment, guideline: Guideline) -> Iterator[Finding]:
@@ -31,19 +32,28 @@ def order_findings(assessment: Assessment, guideline: Guideline) -> Iterator[Fin
     yield _caused("dose-above", overdosed_drafts(assessment), guideline)
     yield _caused("fertility-drug-drafted", fertility_drafts(assessment, guideline), guideline)
     allergic = allergic_drafts(assessment)
-    yield _caused("allergy-drafted", allergic, guideline)
+    yield _caused("allergy-drafted", allergic, guideline, _allergies(allergic))
     critical = [draft for draft in allergic if any(item.critical for item in draft.allergies)]
-    yield _caused("allergy-critical", critical, guideline)
+    yield _caused("allergy-critical", critical, guideline, _allergies(critical))
     together = interactions(assessment, guideline)
-    yield Finding("interaction-drafted", Verdict.of(bool(together)), "; ".join(item.text for item in together))
+    agents = frozenset(agent for item in together for agent in item.agents)
+    text = "; ".join(item.text for item in together)
+    yield Finding("interaction-drafted", Verdict.of(bool(together)), text, given(assessment.therapy, agents))
     safety = assessment.safety
     pregnant = Verdict.of(safety.pregnant == "yes")
     yield Finding("pregnant", pregnant, safety.pregnant_why, safety.pregnant_evidence)
-    yield Finding("childbearing", Verdict.of(safety.childbearing), safety.childbearing_why)
+    # of a pregnancy there is a record; else it rests on sex and age, and on nothing that ends it
+    known = safety.pregnant_evidence if pregnant is Verdict.MET else ()
+    yield Finding("childbearing", Verdict.of(safety.childbearing), safety.childbearing_why, known)
 
 
-def _caused(criterion: str, drafts: Iterable[Drafted], guideline: Guideline) -> Finding:
+def _caused(criterion: str, drafts: Iterable[Drafted], guideline: Guideline, also: tuple[str, ...] = ()) -> Finding:
     drafts = tuple(drafts)
     names = dict.fromkeys(guideline.agents[draft.agent].name for draft in drafts)
     because = f"drafted: {', '.join(names)}" if drafts else "no such draft"
-    return Finding(criterion, Verdict.of(bool(drafts)), because, tuple(draft.source for draft in drafts))
+    return Finding(criterion, Verdict.of(bool(drafts)), because, (*(draft.source for draft in drafts), *also))
+
+
+def _allergies(drafts: Iterable[Drafted]) -> tuple[str, ...]:
+    """The references of the allergies that speak against the drafts."""
+    return tuple(dict.fromkeys(item.evidence for draft in drafts for item in draft.allergies))

@@ -92,6 +92,7 @@ def test_every_recommendation_stage_and_status_has_a_story() -> None:
     assert {name for story in expected for name in story["applies"]} == set(RECOMMENDATIONS)
     assert {story.get("stage") for story in expected} >= STAGES
     assert {story.get("refractoriness") for story in expected} >= REFRACTORINESS
+    assert {story.get("lungDisease") for story in expected} >= {"rpild", "ild", "none", "unknown"}
     assert {card["topic"] for story in expected for card in story["cards"]} >= {
         *("risk", "rec-2", "rec-2b", "rec-3", "rec-4", "rec-5", "rec-6", "rec-7", "rec-8", "rec-9", "rec-10"),
         *("refractoriness", "diagnosis", "data-gap"),

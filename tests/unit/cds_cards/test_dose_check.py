@@ -254,15 +254,14 @@ def test_the_sentence_names_both_amounts_and_the_size(guideline: Guideline) -> N
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.sampled_from(["mycophenolate-mofetil", "tofacitinib", "azathioprine", "pirfenidone", "leflunomide"]),
-    st.floats(1, 20000),
-    st.integers(1, 4),
-    st.sampled_from([None, 1.0, 5.0, 50.0, 250.0, 267.0]),
+    agent=st.sampled_from(["mycophenolate-mofetil", "tofacitinib", "azathioprine", "pirfenidone", "leflunomide"]),
+    once=st.floats(1, 20000),
+    times=st.integers(1, 4),
+    increment=st.sampled_from([None, 1.0, 5.0, 50.0, 250.0, 267.0]),
 )
 def test_what_is_proposed_is_lower_and_keeps_the_bound(
-    agent: str, once: float, times: int, increment: float | None
+    guideline: Guideline, agent: str, once: float, times: int, increment: float | None
 ) -> None:
-    guideline = load_guideline()
     found = check(agent, daily(once, times), guideline, increment=increment)
     if found.lowered is None:
         return

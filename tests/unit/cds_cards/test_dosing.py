@@ -166,8 +166,7 @@ def test_a_missing_size_is_named(name: str, facts: list[Any], missing: str, guid
     cm=st.floats(130, 210),
     name=st.sampled_from(["prednisone-oral", "cyclosporine", "tacrolimus", "cyclophosphamide-iv", "rituximab-weekly"]),
 )
-def test_rounding_never_moves_a_bound_outward(kg: float, cm: float, name: str) -> None:
-    guideline = load_guideline()
+def test_rounding_never_moves_a_bound_outward(guideline: Guideline, kg: float, cm: float, name: str) -> None:
     found = dose_range(regimen(guideline, name), sized(guideline, kg, cm))
     assert found.low is not None
     assert found.high is not None
