@@ -11,6 +11,9 @@
 #   make numbers each number of the knowledge moved by a step: does a test see it?
 #   make lock    write the locks anew from pyproject.toml
 
+# whatever the environment says: each of the tests' processes would compile every module anew
+export PYTHONDONTWRITEBYTECODE =
+
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

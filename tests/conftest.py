@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -14,6 +16,7 @@ from hypothesis import settings
 from tests.log_watch import LogWatch
 
 NOW = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
+COUNTED = {Path(__file__).parent / "unit", Path(__file__).parent / "acceptance"}
 
 # the same examples in every run: a failure is found by the change that caused it, and a slow machine is none
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
@@ -23,6 +26,29 @@ settings.load_profile("repeatable")
 def pytest_configure(config: pytest.Config) -> None:
     """Watches what the run writes to its logs."""
     config.pluginmanager.register(LogWatch(config), "log-watch")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Thousands of tests stay until the end: nothing is gained by looking among them for what could be freed."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Coverage counts what tests reach that look at one thing at a time.
+
+    To measure makes everything more than twice as slow, and what load, stories and drawn examples merely pass through
+    is not shown to be right by that.
+    """
+    for item in items:
+        drawn = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if drawn or item.get_closest_marker("load") or not COUNTED.intersection(item.path.parents):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture

@@ -96,7 +96,10 @@ class FaultServer:
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         while len(body) < int(headers.get("content-length", 0)):
-            body += connection.recv(65536)
+            part = connection.recv(65536)
+            if not part:  # hung up in the middle
+                return None
+            body += part
         method, target, _ = first.split(" ", 2)
         with self._counting:
             call = Call(len(self.calls), method, target, headers, body)

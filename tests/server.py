@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -67,10 +67,13 @@ class Running:
 
 
 @contextmanager
-def running(home: Path, workers: int = 1, **environment: str) -> Iterator[Running]:
-    """A server whose files lie below `home`; `environment` names settings without their prefix. Stopped at the end."""
+def running(home: Path, workers: int = 1, *, arguments: Sequence[str] = (), **environment: str) -> Iterator[Running]:
+    """A server whose files lie below `home`, stopped at the end.
+
+    `environment` names settings without their prefix, `arguments` what the command line says besides.
+    """
     variables = {f"MDA5_CDS_{name}": value for name, value in environment.items()}
-    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--workers", str(workers)]
+    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--workers", str(workers), *arguments]
     log = log_file("serve")
     with log.open("wb") as out:
         process = subprocess.Popen(

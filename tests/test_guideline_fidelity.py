@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
 from cds_cards.knowledge import load_guideline, read_files
 
+the_guideline = cache(load_guideline)
+"""As the service loads it, once."""
 D, PANEL = "D", "√"
 
 GRADES = {
@@ -219,7 +222,7 @@ def typed_leaves() -> set[tuple[tuple[str, ...], float]]:
         (("recommendations", "risk_factor", key, "threshold"), float(value)) for key, (_, value, _) in RISK.items()
     }
     typed |= {(("agents", key, "prednisone_equivalent", "value"), float(value)) for key, value in EQUIVALENTS.items()}
-    owner = {r.id: agent.id for agent in load_guideline().agents.values() for r in agent.regimens}
+    owner = {r.id: agent.id for agent in the_guideline().agents.values() for r in agent.regimens}
     for key, (low, high, *_) in REGIMENS.items():
         typed |= {(("agents", owner[key], "regimens", "low"), float(low))}
         typed |= {(("agents", owner[key], "regimens", "high"), float(high))}
@@ -237,7 +240,7 @@ def test_no_number_stands_in_the_files_that_nobody_typed_and_none_is_missing() -
 
 @pytest.mark.parametrize("key", sorted(POLICY))
 def test_policy(key: str) -> None:
-    policy = load_guideline().policy
+    policy = the_guideline().policy
     entry = policy.entries[key]
     assert (getattr(policy, key), entry.unit) == POLICY[key]
     assert entry.value == getattr(policy, key)
@@ -246,7 +249,7 @@ def test_policy(key: str) -> None:
 
 
 def test_what_is_no_number_in_the_policy() -> None:
-    policy = load_guideline().policy
+    policy = the_guideline().policy
     assert set(policy.entries) == set(POLICY)
     assert policy.zone == "UTC"
     assert set(policy.pregnancy_not_suggested) == {
@@ -262,14 +265,14 @@ def test_what_is_no_number_in_the_policy() -> None:
 
 
 def test_grades_and_levels() -> None:
-    recommendations = load_guideline().recommendations
+    recommendations = the_guideline().recommendations
     assert {key: list(each.grades) for key, each in recommendations.items()} == GRADES
     assert {key: dict(each.parts) for key, each in recommendations.items() if each.parts} == PARTS
     assert {each.evidence_level for each in recommendations.values()} == {"3"}
 
 
 def test_which_text_it_is() -> None:
-    guideline = load_guideline()
+    guideline = the_guideline()
     assert guideline.knowledge_version == "2026.11.1"
     assert guideline.doi == "10.1016/j.semarthrit.2020.03.007"
     assert guideline.url == f"https://doi.org/{guideline.doi}"
@@ -278,7 +281,7 @@ def test_which_text_it_is() -> None:
 
 
 def test_risk_factors() -> None:
-    found = {key: (rule.concept, rule.threshold, rule.unit) for key, rule in load_guideline().risk_factors.items()}
+    found = {key: (rule.concept, rule.threshold, rule.unit) for key, rule in the_guideline().risk_factors.items()}
     assert found == RISK
 
 
@@ -291,28 +294,28 @@ def test_regimens() -> None:
             list(regimen.route),
             numbers(re.sub(r"anti-MDA5", "", f"{regimen.text} {regimen.cycle}")),
         )
-        for agent in load_guideline().agents.values()
+        for agent in the_guideline().agents.values()
         for regimen in agent.regimens
     }
     assert found == REGIMENS
 
 
 def test_courses_of_pulses() -> None:
-    pulses = [item for agent in load_guideline().agents.values() for item in agent.regimens if item.schedule == "pulse"]
+    pulses = [item for agent in the_guideline().agents.values() for item in agent.regimens if item.schedule == "pulse"]
     assert {item.id: (item.course, item.days_apart) for item in pulses} == COURSES
 
 
 def test_prednisone_equivalents() -> None:
     found = {
         agent.id: agent.prednisone_equivalent.value
-        for agent in load_guideline().agents.values()
+        for agent in the_guideline().agents.values()
         if agent.prednisone_equivalent
     }
     assert found == EQUIVALENTS
 
 
 def test_every_row_of_the_evidence_is_there_and_no_other() -> None:
-    studies = load_guideline().studies
+    studies = the_guideline().studies
     assert len(studies) == len(STUDIES)
     assert [study.name.startswith(row[0]) for study, row in zip(studies, STUDIES, strict=True)] == [True] * len(studies)
 
@@ -320,7 +323,7 @@ def test_every_row_of_the_evidence_is_there_and_no_other() -> None:
 @pytest.mark.parametrize(("at", "row"), list(enumerate(STUDIES)), ids=[row[0] for row in STUDIES])
 def test_study(at: int, row: tuple[str, list[str], bool, list[float], list[float], list[float], list[float]]) -> None:
     _, recommendations, indirect, patients, outcome, not_shown, differs = row
-    study = load_guideline().studies[at]
+    study = the_guideline().studies[at]
     assert list(study.recommendations) == recommendations
     assert study.indirect is indirect
     assert numbers(study.patients) == patients
@@ -330,7 +333,7 @@ def test_study(at: int, row: tuple[str, list[str], bool, list[float], list[float
 
 
 def test_what_never_stands_on_a_card() -> None:
-    guideline = load_guideline()
+    guideline = the_guideline()
     shown = [text for each in guideline.recommendations.values() for text in (each.title, each.advice)]
     shown += [text for study in guideline.studies for text in (study.name, study.patients, study.outcome)]
     shown += [text for agent in guideline.agents.values() for r in agent.regimens for text in (r.text, r.cycle)]
@@ -341,7 +344,7 @@ def test_what_never_stands_on_a_card() -> None:
 
 
 def test_outcomes_that_mislead_alone_carry_what_belongs_to_them() -> None:
-    by_name = {study.name: study for study in load_guideline().studies}
+    by_name = {study.name: study for study in the_guideline().studies}
     ecmo = next(study for name, study in by_name.items() if "ECMO" in name)
     assert "through transplantation" in ecmo.outcome
     tofacitinib = by_name["Tofacitinib added, Kurasawa 2018"].outcome

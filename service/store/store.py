@@ -137,6 +137,7 @@ class Store:
         # SQLite forbids to carry a connection over a fork, and PostgreSQL's end where two processes talk on one
         if not self._in_memory:
             self._engine.dispose()
+            self._generation.number += 1  # those in use are closed when they are given back
 
     def _start_over(self) -> None:
         self._dispose.detach()
@@ -144,7 +145,8 @@ class Store:
 
 
 class _Generation:
-    """Connections made before the database was last lost are not used again; once it is `over`, none is."""
+    """Connections made before the database was last lost, or before a fork, are not used again; once it is `over`, none
+    is."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -158,8 +160,8 @@ class _Generation:
             raise DisconnectionError("the database was lost since")
 
     def close(self, connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-        """What is given back after the end goes to a pool that nobody disposes of any more."""
-        if self.over and connection is not None:
+        """What is given back after the end or a fork goes to a pool that nobody disposes of any more."""
+        if connection is not None and (self.over or entry.info["generation"] != self.number):
             entry.invalidate()
 
 

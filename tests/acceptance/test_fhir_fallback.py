@@ -52,6 +52,8 @@ from tests.acceptance.fhir import (
 from tests.acceptance.fhir import service as referral
 from tests.fhir_server import PATIENT_ID, SECOND_TOKEN, FhirServer
 
+pytestmark = pytest.mark.no_cover
+
 NO_VALUE = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
 SUBSETS = tuple(chain.from_iterable(combinations(KEYS, size) for size in range(1, len(KEYS) + 1)))
 BASE = (patient(), positive(), rpild())

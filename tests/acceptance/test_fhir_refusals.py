@@ -30,6 +30,8 @@ from tests.acceptance.ehr import (
 from tests.acceptance.fhir import Json, bundle, gap_ids, order, patient, post
 from tests.fhir_server import TOKEN, FhirServer
 
+pytestmark = pytest.mark.no_cover
+
 WRONG = "not-a-token-of-this-server"
 BUDGET = 1.5
 # the budget, and what a busy machine needs to say so; without one it would be a minute, or for ever

@@ -40,6 +40,8 @@ from tests.server import Running, running
 from tests.unit.service.security.issuer import PUBLIC_URL, clients_file, jwk, key_set, member
 from tests.unit.service.telemetry.test_metrics import samples
 
+pytestmark = pytest.mark.no_cover
+
 MESSAGES = Path(__file__).parents[3] / "shared" / "real-data" / "cds-hooks-sandbox-requests"
 VIEW = "/cds-services/mda5-rpild-patient-view"
 ROUTES = ("/cds-services", VIEW, f"{VIEW}/feedback", "/health/live", "/health/ready", "/metrics", "/openapi.json")

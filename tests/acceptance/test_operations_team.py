@@ -43,8 +43,8 @@ sqlite_url = database.sqlite_url
 
 VIEW = "/cds-services/mda5-rpild-patient-view"
 NORMAL_SECONDS = 2.0
-"""More than any call takes while this machine does other things, and less than any time-out of a database."""
-BACK_SECONDS = 15.0
+"""No time-out of a database is shorter: a call that takes longer than usual by less than that has waited for none."""
+BACK_SECONDS = 60.0
 
 
 @dataclass
@@ -87,6 +87,11 @@ def ask(server: Running, told: Told, text: str = "") -> None:
         kept = posted(server, f"{VIEW}/feedback", entries(shown))
         told.feedback_statuses.add((kept.status_code, "Retry-After" in kept.headers))
         told.entries += shown if kept.ok else ()
+
+
+def no_slower(usual: float, *others: Told) -> None:
+    """No call waited for the database; `usual` is what the slowest took that was made in the same way without need."""
+    assert max(each.slowest for each in others) - usual < NORMAL_SECONDS
 
 
 def kept_once(url: str, told: Told) -> None:
@@ -190,12 +195,12 @@ def test_workers_and_a_whole_service_are_killed_in_the_middle(tmp_path: Path, po
         with callers(told, one, other):
             for server in (one, other, one):
                 before = told.calls
-                until(lambda before=before: told.calls >= before + 10, 30)  # type: ignore[misc]
+                until(lambda before=before: told.calls >= before + 10, BACK_SECONDS)  # type: ignore[misc]
                 os.kill(alive(server)[0], signal.SIGKILL)
             for pid in (other.process.pid, *alive(other)):
                 os.kill(pid, signal.SIGKILL)
             before = told.calls
-            until(lambda: told.calls >= before + 10, 30)
+            until(lambda: told.calls >= before + 10, BACK_SECONDS)
         counted = samples(one.get("/metrics").text)
         assert counted[("audit_rows_waiting",)] == counted[("audit_rows_lost_total",)] == 0
     kept_once(postgres_url, told)
@@ -216,7 +221,8 @@ def test_postgres_goes_and_comes_back_under_load(tmp_path: Path, postgres: Postg
     told, without = Told(), Told()
     with running(tmp_path, workers=2, DATABASE_URL=postgres_url) as server:
         with callers(told, server):
-            until(lambda: told.calls >= 10, 30)
+            until(lambda: told.calls >= 10, BACK_SECONDS)
+            usual = told.slowest
             postgres.stop()
             until(lambda: store_of(server) == (200, "lost", 1.0), BACK_SECONDS)
             for _ in range(5):
@@ -225,7 +231,7 @@ def test_postgres_goes_and_comes_back_under_load(tmp_path: Path, postgres: Postg
             until(lambda: store_of(server) == (200, "ok", 0.0), BACK_SECONDS)
         comes_back(server)
         ask(server, told)
-        assert max(told.slowest, without.slowest) < NORMAL_SECONDS
+        no_slower(usual, told, without)
         assert without.feedback_statuses == {(503, True)}
         assert told.feedback_statuses == {(200, False), (503, True)}
         assert samples(server.get("/metrics").text)[("audit_rows_lost_total",)] == 0
@@ -237,9 +243,10 @@ def test_postgres_goes_and_comes_back_under_load(tmp_path: Path, postgres: Postg
 def test_no_call_waits_for_a_database_that_is_stuck(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
     """It takes connections and questions, and answers none: also who is to be identified gets cards in normal time."""
     url = request.getfixturevalue("sqlite_url" if kind == "sqlite" else "postgres_url")
-    told = Told()
+    usual, told = Told(), Told()
     with running(tmp_path, workers=2, DATABASE_URL=url, **identified(tmp_path)) as server:
-        ask(server, told, fresh_token())
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(lambda _: ask(server, usual, fresh_token()), range(12)))
         stuck: Callable[[], Any] = (
             (lambda: locked(Path(url.removeprefix("sqlite:///"))))
             if kind == "sqlite"
@@ -247,10 +254,11 @@ def test_no_call_waits_for_a_database_that_is_stuck(request: pytest.FixtureReque
         )
         with stuck(), ThreadPoolExecutor(6) as pool:
             list(pool.map(lambda _: ask(server, told, fresh_token()), range(40)))
-            assert told.slowest < NORMAL_SECONDS
+            no_slower(usual.slowest, told)
             assert samples(server.get("/metrics").text)[("tokens_unshared_total",)] > 0
         comes_back(server)
-    kept_once(url, told)
+    for each in (usual, told):
+        kept_once(url, each)
 
 
 @contextmanager
@@ -293,6 +301,7 @@ def test_a_file_that_cannot_be_written_costs_no_card(
     told, without = Told(), Told()
     with running(tmp_path, workers=2, DATABASE_URL=sqlite_url) as server:
         ask(server, told)
+        usual = told.slowest
         give_back = lose(server, file)
         # what the disk had room for is taken yet
         until(lambda: ask(server, without) is None and store_of(server)[1] == "lost", BACK_SECONDS)
@@ -303,7 +312,7 @@ def test_a_file_that_cannot_be_written_costs_no_card(
         comes_back(server)
         ask(server, told)
     assert lost.feedback_statuses == {(503, True)}
-    assert max(each.slowest for each in (told, without, lost)) < NORMAL_SECONDS
+    no_slower(usual, told, without, lost)
     for each in (told, without, lost):
         kept_once(sqlite_url, each)
 

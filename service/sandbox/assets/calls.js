@@ -63,7 +63,9 @@ async function exchanged(method, path, sent, signal) {
     };
   } catch (error) {
     if (signal?.aborted) throw new Superseded();
-    if (late) throw new Refusal(`No answer within ${LONGEST_MS / 1000} seconds.`, [], "The call was given up: try again.");
+    if (late) {
+      throw new Refusal(`No answer within ${LONGEST_MS / 1000} seconds.`, [], "The call was given up: try again.");
+    }
     throw new Refusal("The service could not be reached.", [], "Is it still running? Nothing was evaluated.");
   } finally {
     clearTimeout(timer);

@@ -98,7 +98,8 @@ function source(given) {
 
 function links(card) {
   const given = listOf(card.links);
-  return given.length && list(given.map((each) => link(String(each?.label ?? each?.url), each?.url)), { class: "links" });
+  if (!given.length) return undefined;
+  return list(given.map((each) => link(String(each?.label ?? each?.url), each?.url)), { class: "links" });
 }
 
 function suggestions(context, body) {

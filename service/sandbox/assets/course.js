@@ -27,7 +27,7 @@ export function courseShown(examination) {
     if (holder.dataset.theme === theme) return;
     const picture = pictures?.[theme] && drawing(pictures[theme], NAME);
     holder.dataset.theme = theme;
-    holder.replaceChildren(picture ?? element("p", { class: "problem" }, "The picture cannot be shown; see the table."));
+    holder.replaceChildren(picture ?? element("p", { class: "problem" }, "No picture: see the table."));
   };
   redraw();
   return [

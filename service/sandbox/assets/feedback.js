@@ -48,7 +48,8 @@ export function overriding(context) {
     if (!await sent(context, entry)) return;
     button.setAttribute("aria-disabled", "true");
     button.classList.add("done");
-    [choice, comment, ...context.article.querySelectorAll("button.accept")].forEach((each) => { each.disabled = true; });
+    const others = [choice, comment, ...context.article.querySelectorAll("button.accept")];
+    others.forEach((each) => { each.disabled = true; });
   });
   return element("div", { class: "override" },
     element("label", {}, element("span", {}, "Reason for overriding"), choice),
@@ -74,7 +75,7 @@ const free = (button, context) => button.getAttribute("aria-disabled") !== "true
 /** Whether the service stored the entry; says in words what became of it. */
 async function sent(context, entry) {
   const { card, article, told, path } = context;
-  const feedback = [{ card: card.uuid, ...entry, outcomeTimestamp: new Date().toISOString() }];
+  const feedback = [{ card: card.uuid, ...entry, outcomeTimestamp: pressedAt(article, entry) }];
   article.dataset.sending = "true";
   say(told, "Sending feedback…");
   try {
@@ -89,6 +90,16 @@ async function sent(context, entry) {
   }
   await readBack(card, told);
   return true;
+}
+
+/** When the button was pressed: the same when it is pressed again because no answer came, so that it counts once. */
+function pressedAt({ dataset }, entry) {
+  const pressed = JSON.stringify(entry);
+  if (dataset.pressed !== pressed) {
+    dataset.pressed = pressed;
+    dataset.pressedAt = new Date().toISOString();
+  }
+  return dataset.pressedAt;
 }
 
 /** Tells the exchange, unless the card is gone: then the messages are already those of another request. */

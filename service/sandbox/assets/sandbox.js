@@ -61,7 +61,7 @@ function failed(problem) {
   showStatus("No answer to show.");
   if (problem.exchange) showExchange("Request", problem.exchange);
   if (problem.exchange?.status === 401) byId("identity").open = true;
-  showProblem(problem instanceof Refusal ? problem : new Refusal("The page failed.", [String(problem?.message ?? problem)]));
+  showProblem(problem instanceof Refusal ? problem : new Refusal("The page failed.", [String(problem)]));
 }
 
 const start = () => only(async (signal) => {
@@ -114,7 +114,7 @@ async function showCards(exchange, body, signal) {
   );
   const shown = articles.length ? [overview(cards), ...articles] : [noCards(assessment)];
   bodyOf("cards").replaceChildren(...shown.filter(Boolean));
-  byId("subject").replaceChildren(...subjectLine(body, exchange, assessment));
+  byId("subject").replaceChildren(...subjectLine(body, assessment));
   byId("subject").hidden = false;
   const knowledge = assessment?.guideline?.knowledgeVersion;
   byId("versions").textContent = `mda5-cds ${setting.version ?? ""}${knowledge ? `, knowledge ${knowledge}` : ""}`;
@@ -146,11 +146,14 @@ async function examine(exchange, text, body, signal) {
     const path = `/sandbox/examination?asOf=${encodeURIComponent(asOf)}`;
     const { json } = await call("POST", path, { body: text, signal });
     for (const section of sections) bodyOf(section).replaceChildren(...EXAMINED[section](json));
-    if (!exchange.json.cards.length) bodyOf("cards").replaceChildren(noCards(exchange.json.extension?.[EXTENSION], json, setting));
+    const silent = !exchange.json.cards.length;
+    if (silent) bodyOf("cards").replaceChildren(noCards(exchange.json.extension?.[EXTENSION], json, setting));
   } catch (problem) {
     if (problem instanceof Superseded) throw problem;
     const words = [problem.message, problem.hint].filter(Boolean).join(" ");
-    for (const section of sections) bodyOf(section).replaceChildren(element("p", { class: "problem" }, `Not shown. ${words}`));
+    for (const section of sections) {
+      bodyOf(section).replaceChildren(element("p", { class: "problem" }, `Not shown. ${words}`));
+    }
   }
   for (const section of sections) byId(section).removeAttribute("aria-busy");
 }

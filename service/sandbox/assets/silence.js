@@ -2,14 +2,23 @@
 import { element } from "./elements.js";
 import { instant, listOf } from "./words.js";
 
+const LONGEST = 80;
+
+/** A text of the record, short enough for one line; nothing else is taken for a text. */
+function short(value) {
+  if (typeof value !== "string") return "";
+  return value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value;
+}
+
 /** Patient, hook and moment of an answer. */
-export function subjectLine(body, exchange, assessment) {
+export function subjectLine(body, assessment) {
   const patient = body.prefetch?.patient;
   const name = listOf(patient?.name)[0];
-  const called = name?.text ?? [...listOf(name?.given), name?.family].filter(Boolean).join(" ");
-  const parts = [patient?.gender, patient?.birthDate && `born ${patient.birthDate}`, body.hook].filter(Boolean);
+  const called = short(name?.text) || short([...listOf(name?.given), name?.family].filter(Boolean).join(" "));
+  const born = short(patient?.birthDate);
+  const parts = [short(patient?.gender), born && `born ${born}`, short(body.hook)].filter(Boolean);
   return [
-    element("b", {}, `Patient ${called || body.context?.patientId || "without a name"}`),
+    element("b", {}, `Patient ${called || short(body.context?.patientId) || "without a name"}`),
     ...[...parts, `as of ${instant(assessment?.asOf ?? new Date().toISOString())}`]
       .flatMap((part) => [" · ", element("span", { class: "part" }, String(part))]),
   ];

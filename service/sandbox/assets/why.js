@@ -41,7 +41,8 @@ function recommendationRow(item) {
 
 function topicRow(topic) {
   const says = topic.speaks ? `speaks${topic.indicator ? `: ${indicatorWord(topic.indicator)}` : ""}` : "silent";
-  return element("details", { class: "row", "data-card-topic": topic.topic, "data-speaks": String(Boolean(topic.speaks)) },
+  const attributes = { class: "row", "data-card-topic": topic.topic, "data-speaks": String(Boolean(topic.speaks)) };
+  return element("details", attributes,
     element("summary", {},
       element("span", { class: "status" }, says),
       element("span", { class: "name" }, element("b", {}, String(topic.topic))),

@@ -162,14 +162,16 @@ def test_an_outcome_for_a_required_key_ends_the_call_without_asking(failed: str,
 
 # --- what cannot be fetched ------------------------------------------------------------------------------------------
 
+BUDGET = 1.0
+OUT_OF_TIME = "the time budget ran out"
 FAULTS: dict[str, tuple[Script, str]] = {
     "401": (refused(401), "refused (401)"),
     "403": (refused(403), "refused (403)"),
     "404": (refused(404), "refused (404)"),
     "500": (refused(500), "failed (500)"),
     "503": (lambda _: http(b"", 503, Retry_After="60"), "failed (503)"),
-    "stalls": (stalling, "the time budget ran out"),
-    "drips": (dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"), "the time budget ran out"),
+    "stalls": (stalling, OUT_OF_TIME),
+    "drips": (dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"), OUT_OF_TIME),
     "HTML": (lambda _: http(b"<html>"), "not FHIR JSON"),
     "an outcome": (lambda _: fhir(OUTCOME), "an OperationOutcome"),
     "another type": (lambda _: fhir(ehr.rpild()), "answer is no"),
@@ -178,15 +180,20 @@ FAULTS: dict[str, tuple[Script, str]] = {
 }
 
 
+def budget_for(why: str) -> float:
+    """Seconds: few where all of them are waited for, else more than a slow machine takes for other failures."""
+    return BUDGET if why is OUT_OF_TIME else 30.0
+
+
 @pytest.mark.parametrize(("script", "why"), FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("key", REQUIRED_KEYS)
 def test_a_required_key_that_cannot_be_fetched_is_412_and_says_why(key: str, script: Script, why: str) -> None:
     with fault_server(holding(*CHART, **{key: script})) as server:
-        parts = parts_for(server.base, budget=0.5, limits={"max_bytes": 40_000})
+        parts = parts_for(server.base, budget=budget_for(why), limits={"max_bytes": 40_000})
         start = time.monotonic()
         with pytest.raises(DataUnobtainable) as caught:
             answer(call(*CHART, server=server.base, lacking=(key, "allergies")), parts)
-        assert time.monotonic() - start < 1.0
+        assert time.monotonic() - start < 2 * BUDGET
     assert caught.value.keys == (key,)
     assert caught.value.diagnostics.startswith(f"required prefetch data could not be obtained: {key}; ")
     assert why in caught.value.diagnostics
@@ -196,10 +203,10 @@ def test_a_required_key_that_cannot_be_fetched_is_412_and_says_why(key: str, scr
 @pytest.mark.parametrize(("script", "why"), FAULTS.values(), ids=FAULTS)
 def test_an_optional_key_that_cannot_be_fetched_is_unknown(script: Script, why: str) -> None:
     with fault_server(holding(*CHART, **dict.fromkeys(OPTIONAL, script))) as server:
-        parts = parts_for(server.base, budget=0.5, limits={"max_bytes": 40_000})
+        parts = parts_for(server.base, budget=budget_for(why), limits={"max_bytes": 40_000})
         start = time.monotonic()
         found = answer(call(*CHART, server=server.base, lacking=OPTIONAL), parts)
-        assert time.monotonic() - start < 1.0
+        assert time.monotonic() - start < 2 * BUDGET
         assert found == answer(call(*CHART, server=None, lacking=OPTIONAL), parts)
 
 
@@ -215,10 +222,10 @@ def test_each_key_has_its_own_reason() -> None:
 
 def test_nobody_answers_at_all() -> None:
     with fault_server(stalling) as server:
-        parts, start = parts_for(server.base, budget=0.5), time.monotonic()
+        parts, start = parts_for(server.base, budget=BUDGET), time.monotonic()
         with pytest.raises(DataUnobtainable) as caught:
             answer(call(server=server.base, lacking=KEYS), parts)
-        assert 0.4 < time.monotonic() - start < 1.0
+        assert 0.8 * BUDGET < time.monotonic() - start < 2 * BUDGET
     assert caught.value.keys == REQUIRED_KEYS
 
 
@@ -397,10 +404,10 @@ def answer_of_partial(page: Json, parts: Parts) -> Any:
 def test_a_page_that_cannot_be_fetched_is_a_gap(script: Script, why: str) -> None:
     page = searchset(ehr.condition("44054006"), next_url="?page=2")
     with fault_server(holding(*CHART, conditions=script)) as server:
-        parts = parts_for(server.base, budget=0.5, limits={"max_bytes": 40_000})
+        parts = parts_for(server.base, budget=budget_for(why), limits={"max_bytes": 40_000})
         start = time.monotonic()
         found = assessed(call(*CHART, server=server.base, conditions=page), parts)
-        assert time.monotonic() - start < 1.0
+        assert time.monotonic() - start < 2 * BUDGET
     assert found["lungDisease"]["status"] == "unknown"
     assert "lung-disease" in ehr.gap_ids(found)
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import random
 import resource
+import sqlite3
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import psycopg
+
 from service.store import AuditLog, FeedbackRow, Store, StoreLost, UsedTokens, keep_feedback
+from service.store import tokens as tokens_module
 from service.store.tables import calls
 from tests.unit.service.store.rows import FEEDBACK, NOON, audit_row, count, until
 
@@ -44,6 +49,7 @@ def acknowledge_feedback(url: str) -> None:
 def first_uses(url: str) -> None:
     """Presents a thousand tokens, the same in every process, and prints those that were new, then `slow` and those for
     which no answer came in time."""
+    tokens_module.WAIT_SECONDS = 60.0  # a commit takes as long as the machine's disk does
     store = Store(url)
     store.migrate()  # as a service does before it answers calls
     tokens = UsedTokens(store)
@@ -54,8 +60,9 @@ def first_uses(url: str) -> None:
     for number in range(1000):
         try:
             new += [number] * tokens.first_use("issuer", str(number), NOON + timedelta(minutes=5))
-        except StoreLost:
+        except StoreLost:  # the other process had the file for too long
             slow.append(number)
+            until(lambda: store.state() == "ok")
     print(*new, "slow", *slow, flush=True)
 
 
@@ -99,6 +106,19 @@ def fork_between(url: str) -> None:
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
     audit.record(audit_row())
     print(count(store, calls), flush=True)
+
+
+def fork_in_use(url: str) -> None:
+    """Forks within a transaction; prints whether its connection is closed after it, and how many rows are there."""
+    store = Store(url)
+    AuditLog(store, wait_seconds=60).record(audit_row())
+    with store.begin(reading=True) as connection:
+        driver: Any = connection.connection.driver_connection
+        assert os.waitpid(_fork(lambda: None), 0)[1] == 0
+    try:
+        driver.execute("SELECT 1")
+    except (sqlite3.ProgrammingError, psycopg.OperationalError) as error:
+        print("closed" in str(error), count(store, calls), flush=True)
 
 
 def fill_disk(url: str) -> None:

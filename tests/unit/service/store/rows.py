@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import Table, func, select
 
 from service.store import AuditRow, FeedbackRow, ShownCard, Store, StoreLost
@@ -52,6 +51,8 @@ def count(store: Store, table: Table) -> int:
 
 def lost(store: Store) -> str:
     """Why the store cannot be used."""
+    import pytest  # late: the programs of the tests, which are many, need none
+
     with pytest.raises(StoreLost) as caught:
         store.migrate()
     return caught.value.why

@@ -45,6 +45,7 @@ def errs(pulse: Pulse) -> None:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries follow each other at once."""
     monkeypatch.setattr(module, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 60.0)  # an answer that comes at once is awaited on any machine
 
 
 def test_what_is_not_known_is_asked_and_then_believed_for_a_while() -> None:

@@ -100,3 +100,7 @@ def test_a_lost_store_does_not_tell_what_was_to_be_stored(store: Store) -> None:
 
 def test_a_store_lives_on_both_sides_of_a_fork(database_url: str) -> None:
     assert run("fork_between", database_url) == f"{1 + 3 * 20 + 20 + 1}\n"
+
+
+def test_what_was_in_use_over_a_fork_is_closed_when_it_is_given_back(database_url: str) -> None:
+    assert run("fork_in_use", database_url) == "True 1\n"

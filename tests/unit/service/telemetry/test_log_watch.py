@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,8 +47,10 @@ def run(folder: Path, *, said: str = "pass", written: str = "", more: tuple[str,
     """Exit code and output of a run of pytest in which a call logs and a process writes."""
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_planted.py").write_text(RUN.format(said=said, written=written))
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *more, "-o", f"pythonpath={ROOT}", "."]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+    plugins = ("-p", "xdist", "-p", "no:cacheprovider")
+    command = [sys.executable, "-m", "pytest", "-q", *plugins, *more, "-o", f"pythonpath={ROOT}", "."]
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # the others take longer than the run
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
     return done.returncode, done.stdout + done.stderr
 
 
