@@ -164,5 +164,6 @@ def _meanings(status: int) -> Iterator[str]:
     if status in _EVERYWHERE:
         yield "The path has other methods, those of Allow."
     for kind in ServiceError.__subclasses__():
-        if kind.status == status:
+        # the sandbox's routes are no part of the API, whether its modules are loaded or not
+        if kind.status == status and not kind.__module__.startswith("service.sandbox."):
             yield (kind.__doc__ or "").partition(". ")[0].strip().rstrip(".") + "."
