@@ -45,8 +45,9 @@ MOST_IDLE = 500
 """Connections of one process on which nothing is under way. With the calls fewer than the 1024 files that a process
 may usually have open."""
 _LONGEST_PROBE = 4096
-_DROPPED_AT_ONCE = 16 * 1024
-_MOST_DROPPED = 64 * 1024
+_DROPPED_AT_ONCE = 64 * 1024
+# a refusal may come before a body of the greatest size was read: a reset while it still arrives would take it away
+_MOST_DROPPED = 64 * 1024 * 1024
 
 _REFUSALS = {
     http_errors.LimitRequestLine: (414, "URI Too Long", "too-long"),

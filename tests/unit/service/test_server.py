@@ -78,6 +78,19 @@ def test_bodies_are_limited_however_they_come(server: Running, body: Any, status
     assert why in answer.text
 
 
+@pytest.mark.parametrize(("method", "media", "status"), [("PUT", "application/json", 405), ("POST", "text/plain", 415)])
+def test_a_refusal_arrives_though_a_large_body_is_still_coming(
+    server: Running, method: str, media: str, status: int
+) -> None:
+    size = 16 * 1024 * 1024
+    head = f"{method} {PATIENT_VIEW} HTTP/1.1\r\nHost: x\r\nContent-Type: {media}\r\nContent-Length: {size}\r\n\r\n"
+    for _ in range(4):
+        connection = said(server.connect(), head)
+        # sent to the end before the answer is looked at, as a proxy does
+        connection.sendall(b" " * size)
+        assert heard(connection)[0] == status
+
+
 def test_it_does_not_say_what_it_runs_on(server: Running) -> None:
     assert server.get("/cds-services").headers["Server"] == "mda5-cds"
 
