@@ -11,15 +11,19 @@ from pathlib import Path
 
 import fixtures
 from service.build_sheet import build_sheet, build_sheet_json
+from service.cli_migrate import add_migrate
+from service.cpus import FEWEST_WORKERS, MOST_WORKERS, workers_for_cpus
 from service.demo import DemoError, run_demo
 from service.errors import ServiceError
 from service.evaluate import UsageError, add_evaluate, json_text
+from service.extras import PAGE, MissingExtra, need_sandbox
 from service.feedback.command import add_feedback
 from service.parts import load_parts, utc_now
 from service.settings import Settings, SettingsError, read_settings
 
 Command = Callable[[argparse.Namespace, Settings], None]
-MOST_WORKERS = 1024
+# asked for by number; nobody means more
+MOST_ASKED_WORKERS = 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command is None:
             return _doctor()
         command(options, read_settings(os.environ))
-    except (UsageError, SettingsError, ServiceError) as error:
+    except (UsageError, MissingExtra, SettingsError, ServiceError) as error:
         print(f"mda5-cds: {error}", file=sys.stderr)
         return 2
     except DemoError as error:
@@ -54,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(command=_demo)
     _add_fixtures(commands.add_parser("fixtures", help="the patients that the demo and the tests use"))
     add_feedback(commands.add_parser("feedback", help="what clinicians did with the cards"))
+    add_migrate(commands.add_parser("migrate", help="bring the database's schema to this version"))
     doctor = commands.add_parser("doctor", help="check the configuration, and say in plain words what is wrong")
     doctor.set_defaults(command=None)
     sheet = commands.add_parser("build-sheet", help="what an EHR team has to type into its build")
@@ -65,7 +70,12 @@ def _parser() -> argparse.ArgumentParser:
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=_number(0, 65_535), default=8000, help="default: %(default)s; 0: any free one")
-    parser.add_argument("--workers", type=_number(1, MOST_WORKERS), default=2, help="processes (default: %(default)s)")
+    parser.add_argument(
+        "--workers",
+        type=_number(1, MOST_ASKED_WORKERS),
+        help=f"processes (default: one for each CPU that may be used, from {FEWEST_WORKERS} to {MOST_WORKERS}; "
+        f"with --sandbox {FEWEST_WORKERS})",
+    )
     parser.add_argument(
         "--sandbox", action="store_true", help="also a page at / for trying the service; not for patients"
     )
@@ -94,10 +104,13 @@ def _number(least: int, most: int) -> Callable[[str], int]:
 
 
 def _serve(options: argparse.Namespace, settings: Settings) -> None:
+    if options.sandbox:
+        need_sandbox("--sandbox", PAGE)
     # imported late, as other commands need neither its libraries nor the time that they take to load
     from service.server import Address, serve
 
-    serve(replace(settings, sandbox=options.sandbox), Address(options.host, options.port), options.workers)
+    workers = options.workers or (FEWEST_WORKERS if options.sandbox else workers_for_cpus())
+    serve(replace(settings, sandbox=options.sandbox), Address(options.host, options.port), workers)
 
 
 def _doctor() -> int:

@@ -13,6 +13,7 @@ import orjson
 from cds_cards.cards import compose_cards
 from service.discovery import SERVICE_OF_HOOK
 from service.errors import InvalidField
+from service.extras import PLOT, need_sandbox
 from service.json_body import check_size, decode_json
 from service.parts import Parts, load_parts
 from service.respond import Examination, examine
@@ -40,7 +41,12 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def evaluate(options: argparse.Namespace, settings: Settings) -> None:
-    """Prints the cards, after the picture was written. UsageError for files, ServiceError for what HTTP refuses."""
+    """Prints the cards, after the picture was written.
+
+    MissingExtra where nothing can be drawn, UsageError for files, ServiceError for what HTTP refuses.
+    """
+    if options.plot is not None:
+        need_sandbox("--plot", PLOT)
     request, parts = _request(options, settings), load_parts(settings)
     seen = examine(request, parts)
     response = response_json(compose_cards(seen.plan), seen.plan.assessment, request, seen.bundle, parts)

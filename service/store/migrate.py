@@ -21,7 +21,7 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 MIGRATION_SECONDS = 30.0
 NEWER = "its schema is newer than this version of mda5-cds, or not ours"
 
-_CHECKED = "mda5-cds.at-head"
+_FOUND = "mda5-cds.found"
 _ADVISORY_LOCK = 0x6D646135  # any number that nobody else takes: "mda5"
 
 # Alembic keeps the migration that runs in variables of its modules
@@ -38,35 +38,50 @@ os.register_at_fork(after_in_child=_renew_lock)
 
 def bring_to_head(connection: Connection) -> None:
     """Migrates when needed; asked once for each connection to the database. StoreLost when the schema is newer."""
-    if connection.info.get(_CHECKED):
+    if _FOUND in connection.info:
         return
     connection.execution_options(**{READING: True})
     with connection.begin():
-        at_head = _is_at_head(connection)
+        found = _revision(connection)
     connection.execution_options(**{READING: False})
-    if not at_head:
+    if found != _newest():
         with patience(connection, MIGRATION_SECONDS), _one_at_a_time:
-            _upgrade(connection)
-    connection.info[_CHECKED] = True
+            found = _upgrade(connection)
+    connection.info[_FOUND] = found
 
 
-def _upgrade(connection: Connection) -> None:
+def brought_to_head(connection: Connection) -> tuple[str | None, str]:
+    """From which revision the schema was brought to which; None: there were no tables. For a connection of a store."""
+    return connection.info[_FOUND], _newest()
+
+
+def _upgrade(connection: Connection) -> str | None:
+    """Migrates, unless somebody did meanwhile; gives the revision that was there before."""
     # SQLite: this transaction has the file's one place for a writer from its first statement on
     with connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        if not _is_at_head(connection):
+        found = _revision(connection)
+        if found != _newest():
             config = Config()
             config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    return found
 
 
-def _is_at_head(connection: Connection) -> bool:
+def _revision(connection: Connection) -> str | None:
+    """The schema's revision; None before the first. StoreLost when it is none of ours."""
     heads = MigrationContext.configure(connection).get_current_heads()
-    if not {*heads} <= _known_revisions():
+    if len(heads) > 1 or not {*heads} <= _known_revisions():
         raise StoreLost(NEWER)
-    return {*heads} == {*_scripts().get_heads()}
+    return next(iter(heads), None)
+
+
+@cache
+def _newest() -> str:
+    (newest,) = _scripts().get_heads()
+    return newest
 
 
 @cache
