@@ -83,6 +83,7 @@ def _distribution(requirement: str) -> str:
     ("heading", "required"),
     [
         ("At run time", PROJECT["dependencies"]),
+        ("For the sandbox and pictures", PROJECT["optional-dependencies"]["sandbox"]),
         ("For tests and documentation", PROJECT["optional-dependencies"]["test"]),
     ],
 )
@@ -98,7 +99,8 @@ def test_every_dependency_with_its_licence(heading: str, required: list[str]) ->
 
 def test_where_each_library_may_be_imported() -> None:
     distributions = packages_distributions()
-    documented = {row[0].code[0]: set(row[3].code) for row in table("dependencies.md", "At run time")}
+    rows = (*table("dependencies.md", "At run time"), *table("dependencies.md", "For the sandbox and pictures"))
+    documented = {row[0].code[0]: set(row[3].code) for row in rows}
     for library, doors in DOORS.items():
         owners = {name.lower() for name in distributions.get(library, [])} & documented.keys()
         assert all(documented[owner] == set(doors) for owner in owners), library
