@@ -201,5 +201,7 @@ def test_what_was_answered_is_in_the_store_when_the_server_has_stopped(tmp_path:
         story = fixtures.story("untreated").render(NOW)
         assert [send(server, {**story, "hookInstance": f"stop-{n}"}).status_code for n in range(5)] == [200] * 5
         assert server.stop(signal.SIGTERM) == 0
-    with create_engine(database).connect() as connection:
+    engine = create_engine(database)
+    with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM calls")).scalar() == 5
+    engine.dispose()
