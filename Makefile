@@ -26,6 +26,7 @@ WORKERS ?= $(shell cores=$$(nproc 2>/dev/null) && echo $$((cores * 2)) || echo a
 RUNTIME := $(VENV)/.runtime
 TESTING := $(VENV)/.testing
 
+# --no-compile: what is imported is compiled then, and most of it never is
 .DEFAULT_GOAL := help
 .PHONY: help demo sandbox serve test pytest check test-other-python docs docs-write numbers image image-check lock sbom audit clean setup setup-test
 
@@ -39,12 +40,12 @@ $(BIN)/python:
 
 # with the libraries of the extra `sandbox`, so that the page and the pictures work; the image goes without (requirements.lock)
 $(RUNTIME): $(BIN)/python requirements-sandbox.lock requirements-build.lock pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sandbox.lock -r requirements-build.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check --require-hashes -r requirements-sandbox.lock -r requirements-build.lock
+	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
 $(TESTING): $(RUNTIME) requirements-test.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
+	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
 	@touch $@
 
 setup: $(RUNTIME)

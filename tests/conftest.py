@@ -16,7 +16,9 @@ from hypothesis import settings
 from tests.log_watch import LogWatch
 
 NOW = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
-COUNTED = {Path(__file__).parent / "unit", Path(__file__).parent / "acceptance"}
+COUNTED = Path(__file__).parent / "unit"
+# what the service does with callers, stores and servers; the others tell a patient's story from end to end
+COUNTED_TOO = {f"test_{name}.py" for name in ("errors", "feedback", "identity", "operations", "response", "tolerance")}
 
 # the same examples in every run: a failure is found by the change that caused it, and a slow machine is none
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
@@ -39,16 +41,24 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Coverage counts what tests reach that look at one thing at a time.
+    """What is not counted for the coverage, and what is not run again under the second Python.
 
-    To measure makes everything more than twice as slow, and what load, stories and drawn examples merely pass through
-    is not shown to be right by that.
+    Coverage counts what tests reach that look at one thing at a time: to measure makes everything more than twice as
+    slow, and what load, stories and drawn examples merely pass through is not shown to be right by that. Drawn examples
+    are the same in every run; once is enough.
     """
     for item in items:
         drawn = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-        if drawn or item.get_closest_marker("load") or not COUNTED.intersection(item.path.parents):
+        if drawn:
+            item.add_marker("load")
+        if item.get_closest_marker("load") or not _counted(item.path):
             item.add_marker("no_cover")
+
+
+def _counted(path: Path) -> bool:
+    return COUNTED in path.parents or (path.parent.name == "acceptance" and path.name in COUNTED_TOO)
 
 
 @pytest.fixture
