@@ -172,7 +172,8 @@ def callers(told: Told, *servers: Running, each: int = 2) -> Iterator[None]:
         while not over.is_set():
             try:
                 ask(server, told)
-            except requests.ConnectionError:  # its process was killed meanwhile
+            # its process was killed meanwhile, before it answered or with a part of its answer sent
+            except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
                 time.sleep(0.05)
 
     with ThreadPoolExecutor(each * len(servers)) as pool:
