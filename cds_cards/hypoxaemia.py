@@ -56,9 +56,14 @@ def of_gradient(value: GasValue, age: tuple[int, int] | None, policy: Policy) ->
         return None
     if age is None:
         return _reading(Verdict.UNKNOWN, "A-aDO2 on room air", value, "limit by age, which is unknown", policy)
-    limits = [years / policy.gradient_age_divisor + policy.gradient_age_offset for years in age]
+    limits = [gradient_limit(years, policy) for years in age]
     verdict = unanimous(above(value.value, value.comparator, limit) for limit in limits)
     return _reading(verdict, "A-aDO2 on room air", value, f"limit by age {figure(limits[-1], MMHG)}", policy)
+
+
+def gradient_limit(years: int, policy: Policy) -> float:
+    """The upper limit of A-aDO2 (mmHg) on room air at an age in whole years."""
+    return years / policy.gradient_age_divisor + policy.gradient_age_offset
 
 
 def of_saturations(results: Iterable[Result], policy: Policy) -> Iterator[Reading]:

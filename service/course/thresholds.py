@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from cds_cards.assessment import Assessment
 from cds_cards.guideline import Guideline
+from cds_cards.hypoxaemia import gradient_limit
 from cds_cards.record import Result
 from service.course.model import Threshold
 from service.course.words import plain, quantity, unit_words
@@ -25,7 +26,7 @@ def gradient_limits(assessment: Assessment, guideline: Guideline) -> tuple[Thres
     ages, policy = assessment.population.age, guideline.policy
     if ages is None:
         return ()
-    limit = ages[-1] / policy.gradient_age_divisor + policy.gradient_age_offset
+    limit = gradient_limit(ages[-1], policy)
     shown = quantity(limit, "mmHg")
     source = policy.entries["gradient_age_offset"].source
     label = f"upper limit on room air at age {ages[-1]}: {shown}"
