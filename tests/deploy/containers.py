@@ -12,7 +12,7 @@ import os
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,12 +28,23 @@ BASE = "docker.io/library/python:3.13-slim"
 # as Kubernetes runs it: nothing can be written but what is mounted, and no privilege is left
 RESTRICTED = (
     *("--read-only", "--read-only-tmpfs=false", "--tmpfs", "/tmp:size=64m", "--cap-drop", "ALL"),  # noqa: S108
-    *("--security-opt", "no-new-privileges", "--network", "none", "--memory", "512m"),
+    *("--security-opt", "no-new-privileges", "--memory", "512m"),
 )
+ALONE = ("--network", "none")
+"""A network of its own, from which nothing else is reached."""
+
 # what podman would set by itself may be more than this machine grants
 _LIMITS = '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n'
 _LONGEST = 600
 _NETWORK = 0x40000000  # CLONE_NEWNET
+
+
+def started_with(environment: Mapping[str, str], files: Mapping[str, Path]) -> Iterator[str]:
+    """The options of `podman run` for these variables and these files, mounted read-only at these paths."""
+    for name, value in environment.items():
+        yield from ("--env", f"{name}={value}")
+    for there, here in files.items():
+        yield from ("--volume", f"{here}:{there}:ro")
 
 
 @dataclass(frozen=True)
@@ -77,9 +88,9 @@ class Containers:
     def podman(self, *arguments: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
         return self.run(*self._podman, *arguments, **more)
 
-    def once(self, *arguments: str | Path, mounts: tuple[str, ...] = (), given: str = "") -> Any:
-        """Runs one command in a container of its own, and gives how it ended."""
-        command = ("run", "--rm", "--interactive", *RESTRICTED, *mounts, self.image, *arguments)
+    def once(self, *arguments: str | Path, options: tuple[str, ...] = ALONE, given: str = "") -> Any:
+        """Runs one command in a container of its own, and gives how it ended. `options`: as for `running`."""
+        command = ("run", "--rm", "--interactive", *RESTRICTED, *options, self.image, *arguments)
         return self.podman(*command, check=False, input=given)
 
     def run(self, *command: str | Path, check: bool = True, **more: Any) -> subprocess.CompletedProcess[str]:
@@ -91,10 +102,10 @@ class Containers:
         return done
 
     @contextmanager
-    def running(self, *options: str) -> Iterator[Container]:
-        """The image's own command in a restricted container with these options of `podman run`."""
+    def running(self, *command: str, options: tuple[str, ...] = ALONE) -> Iterator[Container]:
+        """A command, or the image's own, in a restricted container with these options of `podman run`."""
         name = f"{self.name}-{uuid.uuid4().hex[:4]}"
-        self.podman("run", "--detach", "--name", name, *RESTRICTED, *options, self.image)
+        self.podman("run", "--detach", "--name", name, *RESTRICTED, *options, self.image, *command)
         process = self.inspected(name)["State"]["Pid"]
         with ThreadPoolExecutor(8, initializer=_enter, initargs=(Path(f"/proc/{process}/ns/net"),)) as inside:
             try:
@@ -132,7 +143,7 @@ class Containers:
 
 @dataclass(frozen=True)
 class Container:
-    """A container that runs. Only from its own network it can be reached, and from it nothing else can."""
+    """A container that runs. If it is `ALONE`, it is reached from its own network only, and reaches nothing else."""
 
     containers: Containers
     name: str
@@ -142,9 +153,9 @@ class Container:
         """What `work` gives; the sockets that it opens belong to the container's network."""
         return self.inside.submit(work, *arguments).result()
 
-    def python(self, program: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def python(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs a program in the container, beside the service."""
-        return self.containers.podman("exec", self.name, "python3", "-c", program, check=check)
+        return self.containers.podman("exec", self.name, "python3", "-c", program, *arguments)
 
     def stop(self, seconds: int) -> int:
         """Asks it to stop, kills it after so many seconds, and gives its exit code."""

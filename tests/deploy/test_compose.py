@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import configparser
 import re
-import shutil
-import ssl
-import stat
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -21,17 +17,15 @@ from service.security.jwks import read_key_set
 from service.server import GRACE_SECONDS
 from service.settings import DEFAULT_FHIR_BUDGET_SECONDS, check_listening, read_settings
 from service.store import KeyedHash, Store
+from tests.deploy.proxy import PROXY, addresses
 from tests.deploy.trial import (
     DEPLOY,
     ISSUER,
-    PROXY,
-    WRITTEN,
     Json,
-    addresses,
     compose,
     environment,
+    environment_here,
     on_this_machine,
-    prepare,
 )
 from tests.server import ROOT
 
@@ -41,17 +35,6 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 NGINX = (PROXY / "nginx.conf").read_text(encoding="utf-8")
 
 every_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `prepare` makes."""
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl")
-    folder = tmp_path_factory.mktemp("prepared") / "site"
-    made = prepare(folder, "cds.example.org")
-    assert made.returncode == 0, made.stderr
-    return folder
 
 
 def instruction(name: str) -> str:
@@ -95,20 +78,20 @@ def test_an_image_is_pinned(service: Json) -> None:
 
 
 @every_service
-def test_files_that_are_mounted_are_there(service: Json, site: Path) -> None:
+def test_files_that_are_mounted_are_there(service: Json, prepared: Path) -> None:
     whole = compose()
     for volume in service.get("volumes", ()):
         here, there, *mode = volume.split(":")
         assert here in whole["volumes"] or mode == ["ro"]
-        assert here in whole["volumes"] or Path(on_this_machine(service, site, there)).exists(), here
+        assert here in whole["volumes"] or Path(on_this_machine(service, prepared, there)).exists(), here
     for secret in service.get("secrets", ()):
-        assert Path(on_this_machine(service, site, f"/run/secrets/{secret}")).is_file()
+        assert Path(on_this_machine(service, prepared, f"/run/secrets/{secret}")).is_file()
 
 
 @every_service
-def test_no_secret_stands_in_an_environment(service: Json, site: Path) -> None:
-    hidden = {file.read_text(encoding="ascii").strip() for file in (site / "secrets").iterdir()}
-    given = {**service.get("environment", {}), **(environment(service, site) if "env_file" in service else {})}
+def test_no_secret_stands_in_an_environment(service: Json, prepared: Path) -> None:
+    hidden = {file.read_text(encoding="ascii").strip() for file in (prepared / "secrets").iterdir()}
+    given = {**service.get("environment", {}), **(environment(service, prepared) if "env_file" in service else {})}
     for name, value in given.items():
         assert not [each for each in hidden if each in value], name
         assert "PASSWORD" not in name or name.endswith("_FILE"), name
@@ -116,11 +99,11 @@ def test_no_secret_stands_in_an_environment(service: Json, site: Path) -> None:
             assert path.removeprefix("/run/secrets/") in service["secrets"], name
 
 
-def test_every_secret_is_used_and_written(site: Path) -> None:
+def test_every_secret_is_used_and_written(prepared: Path) -> None:
     whole = compose()
     assert set(whole["secrets"]) == {each for service in SERVICES.values() for each in service.get("secrets", ())}
     assert {Path(each["file"]).name for each in whole["secrets"].values()} == {
-        each.name for each in (site / "secrets").iterdir()
+        each.name for each in (prepared / "secrets").iterdir()
     }
 
 
@@ -144,8 +127,8 @@ def test_a_replica_is_the_image_as_it_is_built(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REPLICAS)
-def test_a_replicas_settings_can_be_used(name: str, site: Path) -> None:
-    settings = read_settings(environment(SERVICES[name], site))
+def test_a_replicas_settings_can_be_used(name: str, prepared: Path) -> None:
+    settings = read_settings(environment_here(SERVICES[name], prepared))
     check_listening(settings, "0.0.0.0")  # noqa: S104 - the image's command does
     assert (settings.auth, settings.insecure, settings.sandbox, settings.allow_as_of) == ("jwt", False, False, False)
     assert settings.public_url == "https://cds.example.org"
@@ -158,14 +141,14 @@ def test_a_replicas_settings_can_be_used(name: str, site: Path) -> None:
 
 
 @pytest.mark.parametrize("name", REPLICAS)
-def test_the_password_comes_from_a_file_of_services(name: str, site: Path) -> None:
-    given = environment(SERVICES[name], site)
+def test_the_password_comes_from_a_file_of_services(name: str, prepared: Path) -> None:
+    given = environment_here(SERVICES[name], prepared)
     url = make_url(given["MDA5_CDS_DATABASE_URL"])
     Store(given["MDA5_CDS_DATABASE_URL"]).close()
     assert (url.drivername, url.password, url.host) == ("postgresql", None, "database")
     services = configparser.ConfigParser()
     services.read(given["PGSERVICEFILE"], encoding="ascii")
-    password = (site / "secrets" / "database_password").read_text(encoding="ascii").strip()
+    password = (prepared / "secrets" / "database_password").read_text(encoding="ascii").strip()
     assert dict(services[str(url.query["service"])]) == {"password": password}
     sql = (DEPLOY / "compose" / "database.sql").read_text(encoding="utf-8")
     assert f"CREATE ROLE {url.username} LOGIN" in sql
@@ -248,76 +231,3 @@ def test_the_proxy_keeps_to_its_rules() -> None:
         each for each in named if re.match("request$|request_(uri|body)|uri|args|query|arg_|http_|cookie", each)
     }
     assert "error_log stderr crit;" in NGINX
-
-
-# ── prepare ──
-
-
-def test_who_may_read_what_was_prepared(site: Path) -> None:
-    """Containers have users of their own: the files are open, and the folder above is its owner's."""
-    mode = {path.relative_to(site).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in [site, *site.rglob("*")]}
-    assert mode["."] == 0o700
-    assert {mode["tls"], mode["clients"]} == {0o755}
-    files = [path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()]
-    kept = {name for name in files if name.startswith("trial/")}
-    assert {mode[name] for name in kept} == {0o600}
-    assert {mode[name] for name in {*files} - kept} == {0o644}
-    assert not list(site.rglob("*.new"))
-
-
-def test_preparing_again_changes_nothing(site: Path) -> None:
-    def content() -> dict[Path, bytes]:
-        return {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
-
-    before = content()
-    again = prepare(site, "other.example.org")
-    assert (again.returncode, content()) == (0, before)
-    assert "nothing was changed" in again.stdout
-
-
-def test_a_sites_own_certificate_and_clients_stay(site: Path, tmp_path: Path) -> None:
-    own = {name: f"the site's {name}" for name in ("tls/certificate.pem", "clients/clients.json")}
-    for name, text in own.items():
-        (tmp_path / name).parent.mkdir()
-        (tmp_path / name).write_text(text)
-    assert prepare(tmp_path).returncode == 0
-    assert {name: (tmp_path / name).read_text() for name in own} == own
-    assert not list((tmp_path / "trial").iterdir())
-    mine, theirs = ((each / "secrets" / "hash_key").read_text() for each in (tmp_path, site))
-    assert mine != theirs
-
-
-@pytest.mark.parametrize("name", ["a b", "x/y", "-x", "x:", "x:0", "x:port", "https://x", "x.", "x\ny"])
-def test_what_is_no_name_of_a_host_is_refused(tmp_path: Path, name: str) -> None:
-    refused = prepare(tmp_path / "site", name)
-    assert (refused.returncode, "is no host name" in refused.stderr) == (2, True)
-    assert not (tmp_path / "site").exists()
-
-
-@pytest.mark.parametrize("name", ["cds.example.org", "localhost", "127.0.0.1"])
-def test_the_trial_certificate_holds_to_the_strictest_check(site: Path, name: str) -> None:
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(site / "tls" / "certificate.pem", site / "tls" / "key.pem")
-    client = ssl.create_default_context(cafile=str(site / "trial" / "ca.pem"))
-    client.verify_flags |= ssl.VERIFY_X509_STRICT
-    assert _shake_hands(server, client, name)
-    with pytest.raises(ssl.SSLCertVerificationError):
-        _shake_hands(server, client, "elsewhere.example.org")
-
-
-def _shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> Any:
-    """The certificate that the client has accepted for a host of that name."""
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    asking = client.wrap_bio(to_client, to_server, server_hostname=name)
-    answering = server.wrap_bio(to_server, to_client, server_side=True)
-    for side in (asking, answering, asking, answering):
-        try:
-            side.do_handshake()
-        except ssl.SSLWantReadError:
-            continue
-    return asking.getpeercert()
-
-
-def test_nothing_that_is_prepared_can_be_committed() -> None:
-    ignored = (DEPLOY / "compose" / ".gitignore").read_text(encoding="utf-8").split()
-    assert f"./compose/{ignored[0]}" == WRITTEN

@@ -9,14 +9,16 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
+from werkzeug.serving import make_server
 
 from service.cli import _parser
 from service.settings import read_settings
-from tests.server import running
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -151,8 +153,11 @@ def _check(port: int, **environment: str) -> Any:
     return subprocess.run([sys.executable, *moved], env=os.environ | environment, capture_output=True, check=False)
 
 
-def test_the_health_check_tells_life_from_death(tmp_path: Path) -> None:
-    with running(tmp_path) as server:
-        assert _check(server.port, http_proxy="http://127.0.0.1:9").returncode == 0
-        port = server.port
-    assert _check(port).returncode == 1
+def test_the_health_check_tells_life_from_death(app: Flask) -> None:
+    with make_server("127.0.0.1", 0, app, threaded=True) as server, ThreadPoolExecutor(1) as serving:
+        serving.submit(server.serve_forever)
+        try:
+            assert _check(server.port, http_proxy="http://127.0.0.1:9").returncode == 0
+        finally:
+            server.shutdown()
+    assert _check(server.port).returncode == 1

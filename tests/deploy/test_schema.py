@@ -26,11 +26,8 @@ from service.settings import Settings
 from service.store import Store, keep_feedback
 from service.store.tables import feedback
 from tests.conftest import NOW
-from tests.database import postgres_server, postgres_url, sqlite_url
 from tests.pages import DOCS, commands
 from tests.unit.service.store.rows import FEEDBACK, count
-
-__all__ = ["postgres_server", "postgres_url", "sqlite_url"]
 
 VIEW = "/cds-services/mda5-rpild-patient-view"
 
