@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -104,6 +105,8 @@ def _number(least: int, most: int) -> Callable[[str], int]:
 
 
 def _serve(options: argparse.Namespace, settings: Settings) -> None:
+    # until the server listens to it: the first process of a container would be deaf, and be killed after its grace
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     if options.sandbox:
         need_sandbox("--sandbox", PAGE)
     # imported late, as other commands need neither its libraries nor the time that they take to load

@@ -7,6 +7,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,7 +20,7 @@ import pytest
 from service.server import THREADS, Address
 from service.telemetry.folder import memory_folder
 from tests.contract.conformance import check_error
-from tests.server import Running, running, until
+from tests.server import ROOT, START_SECONDS, STOP_SECONDS, Running, running, until
 from tests.unit.service.telemetry.test_metrics import samples
 
 LIMIT = 100_000
@@ -171,6 +173,18 @@ def refuses(server: Running) -> bool:
     except ConnectionRefusedError:
         return True
     return False
+
+
+def test_sigterm_ends_it_before_it_listens(tmp_path: Path) -> None:
+    """As the first process of a container it has no default way to end; here it is told while a database is silent."""
+    with socket.create_server(("127.0.0.1", 0)) as database:
+        database.settimeout(START_SECONDS)
+        url = f"postgresql://mda5@127.0.0.1:{database.getsockname()[1]}/mda5"
+        command = [sys.executable, "-m", "service", "serve", "--port", "0"]
+        environment = os.environ | {"HOME": str(tmp_path), "MDA5_CDS_DATABASE_URL": url}
+        with subprocess.Popen(command, cwd=ROOT, env=environment) as process, database.accept()[0]:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(STOP_SECONDS) == 0
 
 
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
