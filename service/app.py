@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
-from flask import Flask
+from flask import Flask, Response
 from flask.json.provider import JSONProvider
 
 from service import errors
@@ -34,6 +34,11 @@ class _Json(JSONProvider):
 
     def dumps(self, obj: object, **_: object) -> str:
         return orjson.dumps(obj).decode()
+
+    def response(self, *args: object, **kwargs: object) -> Response:
+        """An answer with the bytes as they are encoded."""
+        encoded = orjson.dumps(self._prepare_response_obj(args, kwargs))
+        return Response(encoded, mimetype="application/json")
 
     def loads(self, s: str | bytes, **_: object) -> object:
         return orjson.loads(s)

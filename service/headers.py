@@ -52,8 +52,8 @@ def protect(app: Flask, settings: Settings) -> None:
     origins = allowed_origins(settings)
 
     def set_headers(response: Response) -> Response:
-        for name, value in headers.items():
-            response.headers.setdefault(name, value)
+        given = {name.lower() for name, _ in response.headers}
+        response.headers.extend([(name, value) for name, value in headers.items() if name.lower() not in given])
         if origins:
             # also where the origin was refused or not sent: a cache must not answer one origin with another's headers
             response.vary.add("Origin")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -43,6 +44,7 @@ class _Encoder:
         self._assessment = assessment
         self._zone = ZoneInfo(parts.guideline.policy.zone)
         self._canonical = parts.settings.canonical
+        self._own_reasons = f"{self._canonical}/CodeSystem/override-reason"
         self._guideline = parts.guideline
 
     def card(self, card: Card) -> Json:
@@ -75,7 +77,7 @@ class _Encoder:
             *(request.client, request.hook, request.hook_instance, request.patient_id),
             *card.digest_parts,
         )
-        return uuid5(uuid5(NAMESPACE_URL, self._canonical), _SEPARATOR.join(identity))
+        return uuid5(_namespace(self._canonical), _SEPARATOR.join(identity))
 
     def _suggestion(self, suggestion: Suggestion, card: UUID, number: int) -> Json | None:
         """One suggestion; None when it would change an order that cannot be written as valid FHIR: by hand, then."""
@@ -106,8 +108,12 @@ class _Encoder:
         raise Unreadable("the drafted amount is not known")
 
     def _reason(self, reason: Reason) -> Mapping[str, str]:
-        system = reason.system or f"{self._canonical}/CodeSystem/override-reason"
-        return {"system": system, "code": reason.code, "display": reason.display}
+        return {"system": reason.system or self._own_reasons, "code": reason.code, "display": reason.display}
+
+
+@cache
+def _namespace(canonical: str) -> UUID:
+    return uuid5(NAMESPACE_URL, canonical)
 
 
 def _source(card: Card, guideline: Guideline, canonical: str) -> Json:

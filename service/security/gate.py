@@ -16,7 +16,7 @@ from service.security.caller import Caller
 from service.security.clients import TrustedClient, read_trusted_clients
 from service.security.jwks import published_key_set
 from service.security.keys import PLACES, ClientKeys, Fetch, fetch_key_set
-from service.security.rates import RequestRates, address_key, issuer_key, refused_key
+from service.security.rates import RequestRates, issuer_key, refused_key
 from service.security.replay import SeenTokens, SharedTokens
 from service.security.tokens import bad_token, check_claims, check_header, check_signature, take_apart, url_of_ours
 from service.settings import Settings, SettingsError
@@ -65,13 +65,13 @@ class Gate:
 
     def _known(self, request: Request, *, of_page: bool) -> Caller:
         if self._trusted is None:
-            self._rates.count(address_key(request.remote_addr))
+            self._rates.count_address(request.remote_addr)
             return Caller()
         try:
             return self._identify(request, self._trusted, of_page)
         except NotIdentified:
             # counted apart from the client's own calls: a stranger's flood must not silence it
-            self._rates.count(address_key(request.remote_addr))
+            self._rates.count_address(request.remote_addr)
             raise
 
     def _identify(self, request: Request, trusted: Mapping[str, _Trusted], of_page: bool) -> Caller:

@@ -7,12 +7,14 @@ import math
 import os
 import threading
 import time
-
-from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import RateLimiter, SlidingWindowCounterRateLimiter
+from typing import TYPE_CHECKING
 
 from service.errors import TooManyRequests
+
+# late where they are needed: without a limit nothing of them is loaded
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+    from limits.strategies import RateLimiter
 
 # what one subscriber of an IPv6 network has to himself
 _IPV6_NETWORK_BITS = 64
@@ -30,7 +32,11 @@ class RequestRates:
     @classmethod
     def per_minute(cls, calls: int | None, processes: int = 1) -> RequestRates:
         """This process's share of `calls` a minute, at least one; None: no limit."""
-        return cls(None if calls is None else RateLimitItemPerMinute(max(1, calls // processes)))
+        if calls is None:
+            return cls(None)
+        from limits import RateLimitItemPerMinute
+
+        return cls(RateLimitItemPerMinute(max(1, calls // processes)))
 
     def check(self, client: str) -> None:
         """Raises TooManyRequests when the next call of `client` would be too many; counts nothing."""
@@ -42,16 +48,28 @@ class RequestRates:
         if self._limit is not None and not self._of_this_process().hit(self._limit, client):
             raise self._refusal(self._limit, client)
 
+    def count_address(self, address: str | None) -> None:
+        """Counts a call that came from a remote address, of a client that is not known; raises as `count` does."""
+        if self._limit is not None:
+            self.count(address_key(address))
+
     def _of_this_process(self) -> RateLimiter:
         """Built after the fork: the storage starts threads, and they do not survive one."""
         with self._lock:
             if self._limiter is None or self._process != os.getpid():
-                self._limiter, self._process = SlidingWindowCounterRateLimiter(MemoryStorage()), os.getpid()
+                self._limiter, self._process = _new_limiter(), os.getpid()
             return self._limiter
 
     def _refusal(self, limit: RateLimitItem, client: str) -> TooManyRequests:
         wait = self._of_this_process().get_window_stats(limit, client).reset_time - time.time()
         return TooManyRequests("this client calls more often than it may; slow down", max(1, math.floor(wait) + 1))
+
+
+def _new_limiter() -> RateLimiter:
+    from limits.storage import MemoryStorage
+    from limits.strategies import SlidingWindowCounterRateLimiter
+
+    return SlidingWindowCounterRateLimiter(MemoryStorage())
 
 
 def address_key(address: str | None) -> str:

@@ -13,7 +13,6 @@ from itertools import islice
 from typing import Literal
 
 from service.store.forks import around_forks
-from service.store.insert import insert_if_new
 from service.store.lost import StoreLost
 from service.store.store import Store
 from service.store.tables import calls, shown_cards
@@ -187,10 +186,7 @@ class AuditLog:
 
     def _write(self, rows: Sequence[AuditRow]) -> None:
         cards = [_card_columns(row.id, card) for row in rows for card in row.cards]
-        with self._store.begin() as connection:
-            connection.execute(insert_if_new(connection, calls), [_call_columns(row) for row in rows])
-            if cards:
-                connection.execute(insert_if_new(connection, shown_cards), cards)
+        self._store.append({calls: [_call_columns(row) for row in rows], shown_cards: cards})
 
 
 def _call_columns(row: AuditRow) -> Mapping[str, object]:

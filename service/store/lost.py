@@ -65,8 +65,10 @@ class StoreLost(Exception):
         self.why = why
 
 
-def why_lost(error: SQLAlchemyError) -> str | None:
+def why_lost(error: SQLAlchemyError | sqlite3.Error) -> str | None:
     """Why the database is lost; None when `error` is a mistake of this program, which must stay visible."""
+    if isinstance(error, sqlite3.Error):
+        return _why_sqlite(error)
     if isinstance(error, PoolTimeout):
         return "all connections to the database are in use"
     if not isinstance(error, DBAPIError) or error.orig is None:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from service.store.postgres import ANSWER_SECONDS, ImpatientConnection
 from service.store.sqlite import BUSY_SECONDS
 
 
@@ -27,10 +26,9 @@ def patience(connection: Connection, seconds: float | None) -> Generator[None]:
 
 def _allow(connection: Connection, seconds: float | None) -> None:
     driver = connection.connection.driver_connection
-    if isinstance(driver, ImpatientConnection):
-        driver.answer_seconds = seconds or ANSWER_SECONDS
-        milliseconds = int(driver.answer_seconds * 1000)
-        connection.exec_driver_sql(f"SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds}")
-        connection.commit()
+    if connection.dialect.name == "postgresql":
+        from service.store.postgres import allow  # late: where SQLite is used its driver is not loaded
+
+        allow(connection, seconds)
     elif driver is not None:
         driver.execute(f"PRAGMA busy_timeout = {int((seconds or BUSY_SECONDS) * 1000)}")

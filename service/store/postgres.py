@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 from psycopg.abc import RV, PQGen
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -66,6 +66,16 @@ class ImpatientConnection(psycopg.Connection[Any]):
         except StopIteration as done:
             result: RV = done.value
             return result
+
+
+def allow(connection: Connection, seconds: float | None) -> None:
+    """Each statement, and each wait for a lock, may take `seconds` from now on; None: as usual."""
+    driver = connection.connection.driver_connection
+    if isinstance(driver, ImpatientConnection):
+        driver.answer_seconds = seconds or ANSWER_SECONDS
+        milliseconds = int(driver.answer_seconds * 1000)
+        connection.exec_driver_sql(f"SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds}")
+        connection.commit()
 
 
 def _connect(dialect: Dialect, entry: ConnectionPoolEntry, arguments: Any, options: Any) -> ImpatientConnection:

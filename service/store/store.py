@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import uuid4
 from weakref import finalize
 
-from sqlalchemy import Connection, Engine, delete, event, insert, make_url
+from sqlalchemy import Connection, Engine, Table, delete, event, insert, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DisconnectionError, InvalidRequestError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from service.store.forks import around_forks
+from service.store.insert import Rows, append
 from service.store.lost import StoreLost, why_lost
 from service.store.migrate import bring_to_head
 from service.store.patience import patience
-from service.store.postgres import postgres_engine
 from service.store.pulse import Pulse
 from service.store.sqlite import BUSY_SECONDS, READING, SqliteFile, file_engine, memory_engine, sqlite_path
 from service.store.tables import used_tokens
@@ -56,6 +57,15 @@ class Store:
         with self._transaction(reading, seconds) as connection:
             yield connection
 
+    def append(self, rows: Mapping[Table, Rows]) -> int:
+        """Inserts the rows that are not there yet, all or none; durable when it returns. Raises StoreLost.
+
+        Gives how many rows of the last table were new.
+        """
+        self._pulse.check()
+        with self._connected(reading=False) as connection:
+            return append(connection, rows)
+
     def migrate(self) -> None:
         """Brings the schema up to date and shows that the database can be written. Raises StoreLost."""
         self._probe()
@@ -77,15 +87,21 @@ class Store:
 
     @contextmanager
     def _transaction(self, reading: bool, seconds: float | None) -> Generator[Connection]:
+        with self._connected(reading) as connection:
+            connection.execution_options(**{READING: reading})
+            with patience(connection, seconds), connection.begin():
+                yield connection
+
+    @contextmanager
+    def _connected(self, reading: bool) -> Generator[Connection]:
+        """A connection to the up-to-date schema; what becomes of its use is noted, and raised as StoreLost."""
         try:
             with self._turn(reading), self._connect() as connection:
                 bring_to_head(connection)
-                connection.execution_options(**{READING: reading})
-                with patience(connection, seconds), connection.begin():
-                    yield connection
+                yield connection
         except StoreLost as lost:
             why = lost.why
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             reason = why_lost(error)
             if reason is None:
                 raise
@@ -172,6 +188,8 @@ def _database(url: str) -> tuple[bool, Callable[[], Engine]]:
     except (ArgumentError, ValueError):
         raise ValueError("the database URL cannot be read") from None
     if parts.drivername in _POSTGRES:
+        from service.store.postgres import postgres_engine  # late: where SQLite is used its driver is not loaded
+
         return False, lambda: postgres_engine(parts)
     if parts.drivername not in _SQLITE:
         raise ValueError("the database must be sqlite:///PATH or postgresql://…")

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete
 
 from service.store.forks import around_forks
-from service.store.insert import insert_if_new
 from service.store.lost import StoreLost
 from service.store.store import Store
 from service.store.tables import used_tokens
@@ -58,10 +57,7 @@ class UsedTokens:
         return first
 
     def _insert(self, issuer: str, jti: str, expires: datetime) -> bool:
-        with self._store.begin() as connection:
-            row = {"digest": _digest(issuer, jti), "expires_at": expires}
-            statement = insert_if_new(connection, used_tokens).returning(used_tokens.c.digest)
-            return connection.execute(statement, row).first() is not None
+        return self._store.append({used_tokens: [{"digest": _digest(issuer, jti), "expires_at": expires}]}) == 1
 
     def _clear(self, expires: datetime) -> None:
         """Forgets by the caller's clock: a token admitted now expires soon; what expired long before it is over."""

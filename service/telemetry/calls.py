@@ -16,7 +16,7 @@ from flask import Flask, Response, g, has_request_context, request
 from service.discovery import SERVICES
 from service.security.caller import UNIDENTIFIED
 from service.telemetry.metrics import OTHER, Metrics
-from service.telemetry.trace import REQUEST_ID_HEADER, TRACEPARENT, begin_trace, current_trace
+from service.telemetry.trace import REQUEST_ID_HEADER, TRACEPARENT, Trace, begin_trace
 
 log = logging.getLogger(__name__)
 PROBES = frozenset({"/health/live", "/health/ready", "/metrics"})
@@ -27,6 +27,7 @@ UNROUTED = "unrouted"
 class Call:
     """What is known so far of the call being answered; `started` on the monotonic clock, in seconds."""
 
+    trace: Trace
     started: float = field(default_factory=time.monotonic)
     client: str = UNIDENTIFIED
     refusal: str = ""
@@ -38,8 +39,12 @@ def watch_calls(app: Flask, metrics: Metrics) -> None:
 
     def finish(response: Response) -> Response:
         call: Call = g.mda5_cds_call
-        _count(call, response.status_code, metrics)
-        return log_call(response)
+        seconds, route = time.monotonic() - call.started, _route()
+        if route not in PROBES:
+            _count(call, route, response.status_code, seconds, metrics)
+        response.headers[REQUEST_ID_HEADER] = call.trace.request_id
+        _log(call, route, response.status_code, seconds)
+        return response
 
     app.before_request(_begin)
     app.after_request(finish)
@@ -47,55 +52,52 @@ def watch_calls(app: Flask, metrics: Metrics) -> None:
 
 def note_client(label: str) -> None:
     """Says who calls: `Caller.label`."""
-    _note("client", label)
+    if (call := _current_call()) is not None:
+        call.client = label
 
 
 def note_refusal(kind: str) -> None:
     """Says why the call is refused: the name of the error's class."""
-    _note("refusal", kind)
+    if (call := _current_call()) is not None:
+        call.refusal = kind
 
 
 def note_prefetch(states: Mapping[str, str]) -> None:
     """Says what the call carries for each prefetch key: given, empty, missing or failed."""
-    _note("prefetch", dict(states))
-
-
-def log_call(response: Response) -> Response:
-    """One line for one call; probes of health and metrics only where DEBUG is asked for."""
-    call: Call = g.mda5_cds_call
-    trace = current_trace()
-    if trace is not None:
-        response.headers[REQUEST_ID_HEADER] = trace.request_id
-    fields: dict[str, object] = {
-        "method": _method(),
-        "route": _route(),
-        "status": response.status_code,
-        "milliseconds": round((time.monotonic() - call.started) * 1000, 1),
-        "client": call.client,
-    }
-    if response.status_code >= 400:
-        fields["refusal"] = _refusal(call, response.status_code)
-    if missing := [key for key, state in call.prefetch.items() if state == "missing"]:
-        fields["missing"] = missing
-    log.log(logging.DEBUG if _route() in PROBES else logging.INFO, "call answered", extra=fields)
-    return response
+    if (call := _current_call()) is not None:
+        call.prefetch = dict(states)
 
 
 def _begin() -> None:
-    g.mda5_cds_call = Call()
-    begin_trace(request.headers.get(TRACEPARENT))
+    g.mda5_cds_call = Call(begin_trace(request.headers.get(TRACEPARENT)))
 
 
-def _note(name: str, value: object) -> None:
-    """Outside a request there is no call to note it of."""
-    if has_request_context() and "mda5_cds_call" in g:
-        setattr(g.mda5_cds_call, name, value)
+def _current_call() -> Call | None:
+    """Outside a request there is no call to note anything of."""
+    return g.get("mda5_cds_call") if has_request_context() else None
 
 
-def _count(call: Call, status: int, metrics: Metrics) -> None:
-    if _route() in PROBES:
+def _log(call: Call, route: str, status: int, seconds: float) -> None:
+    """One line for one call; probes of health and metrics only where DEBUG is asked for."""
+    level = logging.DEBUG if route in PROBES else logging.INFO
+    if not log.isEnabledFor(level):
         return
-    metrics.call(_service(), call.client, status, time.monotonic() - call.started)
+    fields: dict[str, object] = {
+        "method": _method(),
+        "route": route,
+        "status": status,
+        "milliseconds": round(seconds * 1000, 1),
+        "client": call.client,
+    }
+    if status >= 400:
+        fields["refusal"] = _refusal(call, status)
+    if missing := [key for key, state in call.prefetch.items() if state == "missing"]:
+        fields["missing"] = missing
+    log.log(level, "call answered", extra=fields)
+
+
+def _count(call: Call, route: str, status: int, seconds: float, metrics: Metrics) -> None:
+    metrics.call(_service(route), call.client, status, seconds)
     if status >= 400:
         metrics.refused(status, _refusal(call, status))
     for key, state in call.prefetch.items():
@@ -104,16 +106,17 @@ def _count(call: Call, status: int, metrics: Metrics) -> None:
 
 def _route() -> str:
     """The rule, never the path: what stands in a path is the caller's."""
-    return request.url_rule.rule if request.url_rule else UNROUTED
+    rule = request.url_rule
+    return rule.rule if rule else UNROUTED
 
 
-def _service() -> str:
+def _service(route: str) -> str:
     """The CDS service called, told apart from its feedback; other routes by their rule."""
     service_id = (request.view_args or {}).get("service_id")
     if service_id is None:
-        return _route()
+        return route
     name = service_id if service_id in SERVICES else OTHER
-    return f"{name}/feedback" if _route().endswith("/feedback") else name
+    return f"{name}/feedback" if route.endswith("/feedback") else name
 
 
 def _method() -> str:

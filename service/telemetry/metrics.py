@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
@@ -32,6 +33,28 @@ class _Label:
         return value
 
 
+_Metric = TypeVar("_Metric", Counter, Histogram)
+
+
+class _Family(Generic[_Metric]):
+    """A metric with labels, found again by its labels' values as they were given; a label may be bounded."""
+
+    def __init__(self, metric: _Metric, *labels: _Label | None) -> None:
+        self._metric: _Metric = metric
+        self._labels = labels
+        self._found: dict[tuple[str, ...], _Metric] = {}
+
+    def of(self, *values: str) -> _Metric:
+        """What counts for these values of the labels."""
+        found = self._found.get(values)
+        if found is None:
+            counted = tuple(label(value) if label else value for label, value in zip(self._labels, values, strict=True))
+            found = self._metric.labels(*counted)
+            if counted == values:  # not what counts as `other`: nobody knows how much of that will come
+                self._found[values] = found
+        return found
+
+
 class Metrics:
     """The service's counters. Times in seconds; every label is a word of ours or a client of the trusted-clients file.
 
@@ -41,45 +64,52 @@ class Metrics:
 
     def __init__(self, version: str = "", knowledge: str = "") -> None:
         registry = self._registry = CollectorRegistry()
-        self._label = {name: _Label() for name in ("client", "kind", "topic", "key", "outcome", "service")}
-        self._calls = Counter(
+        client, key, outcome, service = _Label(), _Label(), _Label(), _Label()
+        calls = Counter(
             "mda5_cds_calls",
             "Calls answered, by CDS service or route, client and HTTP status.",
             ("service", "client", "status"),
             registry=registry,
         )
-        self._call_seconds = Histogram(
+        self._calls = _Family(calls, service, client, None)
+        call_seconds = Histogram(
             "mda5_cds_call_seconds",
             "Time from a call's arrival to its answer.",
             ("service",),
             buckets=_SECONDS,
             registry=registry,
         )
-        self._refused = Counter(
+        self._call_seconds = _Family(call_seconds, service)
+        refused = Counter(
             "mda5_cds_refusals", "Calls refused, by HTTP status and reason.", ("status", "kind"), registry=registry
         )
-        self._cards = Counter(
+        self._refused = _Family(refused, None, _Label())
+        cards = Counter(
             "mda5_cds_cards",
             "Cards composed, by topic, indicator and mode (silent: composed, not shown).",
             ("topic", "indicator", "mode"),
             registry=registry,
         )
-        self._prefetch = Counter(
+        self._cards = _Family(cards, _Label(), None, None)
+        prefetch = Counter(
             "mda5_cds_prefetch_keys",
             "What calls carried for each prefetch key; only `missing` means that the client never sends it.",
             ("client", "key", "state"),
             registry=registry,
         )
-        self._fhir_seconds = Histogram(
+        self._prefetch = _Family(prefetch, client, key, None)
+        fhir_seconds = Histogram(
             "mda5_cds_fhir_fetch_seconds",
             "Time of what was fetched from FHIR servers, by prefetch key and outcome.",
             ("key", "outcome"),
             buckets=_SECONDS,
             registry=registry,
         )
-        self._feedback = Counter(
+        self._fhir_seconds = _Family(fhir_seconds, key, outcome)
+        feedback = Counter(
             "mda5_cds_feedback_entries", "Feedback entries received, by outcome.", ("outcome",), registry=registry
         )
+        self._feedback = _Family(feedback, outcome)
         self._audit_lost = Counter("mda5_cds_audit_rows_lost", "Audit rows that were dropped.", registry=registry)
         self._audit_waiting = Gauge(
             "mda5_cds_audit_rows_waiting",
@@ -111,29 +141,28 @@ class Metrics:
 
     def call(self, service: str, client: str, status: int, seconds: float) -> None:
         """A call was answered. `service`: the id of a CDS service, or the rule of another route."""
-        named = self._label["service"](service)
-        self._calls.labels(named, self._label["client"](client), str(status)).inc()
-        self._call_seconds.labels(named).observe(seconds)
+        self._calls.of(service, client, str(status)).inc()
+        self._call_seconds.of(service).observe(seconds)
 
     def refused(self, status: int, kind: str) -> None:
         """A call was refused. `kind`: the class of the error."""
-        self._refused.labels(str(status), self._label["kind"](kind)).inc()
+        self._refused.of(str(status), kind).inc()
 
     def card(self, topic: str, indicator: str, mode: str) -> None:
         """A card was composed. `mode`: live or silent."""
-        self._cards.labels(self._label["topic"](topic), indicator, mode).inc()
+        self._cards.of(topic, indicator, mode).inc()
 
     def prefetch(self, client: str, key: str, state: str) -> None:
         """What a call carried for one prefetch key. `state`: given, empty, missing or failed."""
-        self._prefetch.labels(self._label["client"](client), self._label["key"](key), state).inc()
+        self._prefetch.of(client, key, state).inc()
 
     def fhir_fetch(self, key: str, outcome: str, seconds: float) -> None:
         """One prefetch key was fetched, or could not be. `outcome`: a word for how it ended."""
-        self._fhir_seconds.labels(self._label["key"](key), self._label["outcome"](outcome)).observe(seconds)
+        self._fhir_seconds.of(key, outcome).observe(seconds)
 
     def feedback(self, outcome: str, n: int = 1) -> None:
         """Feedback entries: accepted, overridden, or refused."""
-        self._feedback.labels(self._label["outcome"](outcome)).inc(n)
+        self._feedback.of(outcome).inc(n)
 
     def audit_lost(self, n: int = 1) -> None:
         """Audit rows were dropped."""
