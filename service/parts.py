@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from time import monotonic
 
 from cds_cards.guideline import Guideline
 from cds_cards.knowledge import KnowledgeError, load_guideline
 from service.fhir.access import FhirAccess, fhir_access
+from service.fhir.memory import FactsMemory
 from service.settings import Settings, SettingsError
 from service.variables import PREFIX
 
@@ -22,13 +24,14 @@ PARTS = "mda5-cds.parts"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The settings, the checked guideline with the site's policy, the clock (an instant with zone), and the way to
-    the callers' FHIR servers."""
+    """The settings, the checked guideline with the site's policy, the clock (an instant with zone), the way to the
+    callers' FHIR servers, and the memory of facts (None: nothing is remembered)."""
 
     settings: Settings
     guideline: Guideline
     clock: Clock
     fhir: FhirAccess
+    facts: FactsMemory | None
 
 
 def utc_now() -> datetime:
@@ -39,7 +42,8 @@ def utc_now() -> datetime:
 def load_parts(settings: Settings, clock: Clock = utc_now) -> Parts:
     """Loads and checks the knowledge; SettingsError when the site's policy file cannot be used."""
     guideline = _load_guideline(settings)
-    return Parts(settings, guideline, clock, fhir_access(settings, guideline))
+    facts = FactsMemory(monotonic) if settings.remember_facts else None
+    return Parts(settings, guideline, clock, fhir_access(settings, guideline), facts)
 
 
 def _load_guideline(settings: Settings) -> Guideline:

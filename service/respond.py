@@ -10,6 +10,7 @@ from cds_cards.plan import Plan, make_plan
 from cds_cards.record import PatientRecord
 from service.fhir.fetch import collect
 from service.fhir.gather import PatientBundle
+from service.fhir.memory import ClientMemory
 from service.fhir.read import read_record
 from service.parts import Parts
 from service.wire import HookRequest
@@ -37,6 +38,7 @@ def respond(request: HookRequest, parts: Parts) -> dict[str, object]:
 def examine(request: HookRequest, parts: Parts) -> Examination:
     """The line up to the plan. Raises a `ServiceError` for what HTTP refuses."""
     bundle = collect(request, parts)
-    record = read_record(bundle, request.patient_id, parts.guideline, parts.settings.canonical)
+    memory = ClientMemory(parts.facts, request.client) if parts.facts is not None else None
+    record = read_record(bundle, request.patient_id, parts.guideline, parts.settings.canonical, memory)
     assessment = assess(record, parts.guideline, request.as_of or parts.clock())
     return Examination(bundle, record, make_plan(assessment, parts.guideline, request.hook))

@@ -21,6 +21,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from service.app import create_app
 from service.front import Front
 from service.headers import header_set
+from service.parts import PARTS
 from service.routes_operations import FRONT
 from service.settings import Settings, check_listening
 from service.telemetry.folder import memory_folder, prepare_metrics_folder, remove_metrics_folder
@@ -149,10 +150,17 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             log.info("the sandbox: open %s/", arbiter.LISTENERS[0])
 
     def _make_ready(self, worker: Worker) -> None:
-        """Keeps this process's share of the gauges fresh, whichever process is asked for the metrics."""
+        """Keeps this process's share of the gauges fresh, and forgets facts that are too old, also when nobody calls."""
         front: Front = self._app.extensions[FRONT]
+        facts = self._app.extensions[PARTS].facts
+
+        def report() -> None:
+            front.metrics.audit_waiting(front.audit.waiting)
+            if facts is not None:
+                facts.forget_expired()
+
         worker.headers = self._headers
-        worker.report = lambda: front.metrics.audit_waiting(front.audit.waiting)
+        worker.report = report
 
     def _close_front(self, arbiter: object, worker: Worker) -> None:
         """What waits for the store is written before the process ends; called in the arbiter too, for the dead."""

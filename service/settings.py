@@ -57,6 +57,7 @@ class Settings:
     policy: Path | None = None
     canonical: str = DEFAULT_CANONICAL
     response_extension: bool = True
+    remember_facts: bool = True
     allow_as_of: bool = False
     log_level: str = "INFO"
     sandbox: bool = False
@@ -85,6 +86,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         policy=variables.file("POLICY"),
         canonical=_url(variables, "CANONICAL") or DEFAULT_CANONICAL,
         response_extension=variables.flag("RESPONSE_EXTENSION", True),
+        remember_facts=variables.flag("REMEMBER_FACTS", True),
         allow_as_of=variables.flag("ALLOW_AS_OF", False),
         log_level=_log_level(variables),
     )

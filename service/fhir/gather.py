@@ -122,9 +122,10 @@ def _bundle(bundle: Mapping[str, object]) -> tuple[list[Entry], bool]:
         else:
             full_url = item.get("fullUrl")
             entries.append(Entry(resource, full_url if isinstance(full_url, str) else None, _mode(item) == "include"))
-    total, matches = bundle.get("total"), sum(not entry.included for entry in entries)
-    if isinstance(total, int) and not isinstance(total, bool) and total > matches:
-        complete = False  # the server says that it found more than it sent
+    total = bundle.get("total")
+    if isinstance(total, int) and not isinstance(total, bool):
+        # more found than sent is more than we know
+        complete = complete and total <= sum(not entry.included for entry in entries)
     return entries, complete
 
 
@@ -148,7 +149,7 @@ def _mode(entry: Mapping[str, object]) -> object:
 def _members(value: object) -> Iterator[object]:
     """The members of a list that are not empty; an object where a list belongs counts as a list of one."""
     for member in value if isinstance(value, list) else [value]:
-        if member not in (None, {}, [], ""):
+        if member or member not in (None, {}, [], ""):
             yield member
 
 

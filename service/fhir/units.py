@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException
+from functools import lru_cache
 from math import isfinite
 
 UCUM = ("http://unitsofmeasure.org", "https://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8")
@@ -142,7 +143,8 @@ def amount(concept: str, value: Decimal, code: str | None, unit: str | None) -> 
         return Unusable("it is not a finite number")
     if not code and not unit:
         return _bare_fraction(value) if concept == "fio2" else Unusable("it is a number without a unit")
-    found = _factor(concept, code, unit)
+    written = len(code or "") + len(unit or "")
+    found = (_known_factor if written <= _LONGEST_KNOWN else _factor)(concept, code, unit)
     if isinstance(found, Unusable):
         return found
     used, factor = found
@@ -172,6 +174,11 @@ def _factor(concept: str, code: str | None, unit: str | None) -> tuple[str, _Fac
     if used is None:
         return Unusable(_unknown_unit(concept, code or unit or ""))
     return used, _FACTORS[concept][used]
+
+
+_LONGEST_KNOWN = 60
+"""Characters of a unit; what is longer is prose."""
+_known_factor = lru_cache(maxsize=2000)(_factor)
 
 
 def _known(concept: str, label: str | None) -> str | None:

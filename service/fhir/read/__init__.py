@@ -5,9 +5,9 @@ Nothing unreadable disappears: it is an `Unread`, and what it might have told is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from cds_cards.guideline import Guideline
@@ -19,6 +19,7 @@ from cds_cards.record import (
     Key,
     MedicationOrder,
     PatientRecord,
+    Person,
     Procedure,
     Result,
     ServiceOrder,
@@ -27,46 +28,56 @@ from cds_cards.record import (
 )
 from service.errors import DataUnobtainable
 from service.fhir.gather import Entry, PatientBundle
+from service.fhir.memory import ClientMemory
 from service.fhir.read import allergies, conditions, medications, observations
 from service.fhir.read.codes import Vocabulary, vocabulary
 from service.fhir.read.context import Context, Fact
 from service.fhir.read.drafts import read_drafts
 from service.fhir.read.kinds import Kind, read_entries
 from service.fhir.read.patient import read_person, the_patient
+from service.fhir.read.recall import recalled_or_read
 from service.fhir.read.references import references
+from service.fhir.read.shapes import Raw
 from service.fhir.read.unresolved import may_refer, undecided_medications
 
 __all__ = ["bare_id", "judge_patient", "medications_to_read", "names_by_reference", "read_record"]
 
 _KINDS: Mapping[Key, Kind] = {
     "observations": Kind("Observation", observations.named, observations.read),
-    "medications": Kind("MedicationRequest", medications.named, medications.read_order),
+    "medications": Kind("MedicationRequest", medications.named, medications.read_order, refers=True),
     "conditions": Kind("Condition", conditions.named_conditions, conditions.read_condition),
     "allergies": Kind("AllergyIntolerance", allergies.named, allergies.read, subject="patient"),
     "procedures": Kind("Procedure", conditions.named_procedures, conditions.read_procedure),
     "referrals": Kind("ServiceRequest", conditions.named_services, conditions.read_service),
-    "administrations": Kind("MedicationAdministration", medications.named, medications.read_administration),
+    "administrations": Kind(
+        "MedicationAdministration", medications.named, medications.read_administration, refers=True
+    ),
 }
 _FactT = TypeVar("_FactT", bound=Fact)
 
 
-def read_record(bundle: PatientBundle, patient_id: str, guideline: Guideline, canonical: str) -> PatientRecord:
+def read_record(
+    bundle: PatientBundle, patient_id: str, guideline: Guideline, canonical: str, memory: ClientMemory | None = None
+) -> PatientRecord:
     """The record of the patient of this call; `canonical` is the base of our own code systems.
 
-    Raises NotAPatient (422), WrongPatient (400, by the Patient or by a draft), then DataUnobtainable (412) for required
-    keys without an answer.
+    What `memory` holds of the same content is not read again; drafts always are. Raises NotAPatient (422), WrongPatient
+    (400, by the Patient or by a draft), then DataUnobtainable (412) for required keys without an answer.
     """
     patient_id = bare_id(patient_id)
     patient = the_patient(bundle.patient.resource, patient_id)
     context = _context(bundle, patient_id, guideline, canonical)
-    person, unread_person = read_person(patient, f"Patient/{patient_id}", context)
+    # by reference, an order names its drug; whatever else is read is read without the Medications
+    apart = replace(context, references=replace(context.references, medications={}))
+    person, unread_person = _person(bundle.patient, patient, apart, memory)
     drafted = read_drafts(bundle.drafts, bundle.selections, _among_drafts(bundle, context))
     if bundle.unobtainable:
         raise DataUnobtainable(bundle.unobtainable, bundle.why)
-    context = replace(context, born=person.born)
-    facts: list[Fact] = list(unread_person)
+    context, apart = replace(context, born=person.born), replace(apart, born=person.born)
+    facts: dict[type[object], list[Fact]] = {Unread: [*unread_person]}
     for key, kind in _KINDS.items():
-        facts += read_entries(key, kind, bundle.entries.get(key, ()), context)
+        for fact in _facts(key, kind, bundle.entries.get(key, ()), context if kind.refers else apart, memory):
+            facts.setdefault(type(fact), []).append(fact)
     return PatientRecord(
         person=person,
         results=_of(facts, Result),
@@ -114,8 +125,23 @@ def bare_id(patient_id: str) -> str:
     return patient_id.strip().removeprefix("Patient/")
 
 
-def _of(facts: list[Fact], kind: type[_FactT]) -> tuple[_FactT, ...]:
-    return tuple(fact for fact in facts if isinstance(fact, kind))
+def _person(
+    entry: Entry, patient: Raw, context: Context, memory: ClientMemory | None
+) -> tuple[Person, tuple[Unread, ...]]:
+    def read() -> tuple[tuple[Person, tuple[Unread, ...]]]:
+        return (read_person(patient, context.references.patient, context),)
+
+    return recalled_or_read(memory, "patient", (entry,), context, read)[0]
+
+
+def _facts(
+    key: Key, kind: Kind, entries: Sequence[Entry], context: Context, memory: ClientMemory | None
+) -> tuple[Fact, ...]:
+    return recalled_or_read(memory, key, entries, context, lambda: tuple(read_entries(key, kind, entries, context)))
+
+
+def _of(facts: Mapping[type[object], list[Fact]], kind: type[_FactT]) -> tuple[_FactT, ...]:
+    return cast(tuple[_FactT, ...], tuple(facts.get(kind, ())))
 
 
 def _context(bundle: PatientBundle, patient_id: str, guideline: Guideline, canonical: str) -> Context:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from cds_cards.coding import ATC, ICD10, ICD10CM, LOINC, RXNORM, SNOMED, Code
 from cds_cards.guideline import Concept, Guideline, Product
+from service.fhir.read.remembered import Answers, Remembered
 from service.fhir.read.words import Phrases
+
+if TYPE_CHECKING:
+    from service.fhir.read.drugs import Drug
 
 _SYSTEMS = {
     "loinc.org": LOINC,
@@ -39,10 +46,18 @@ def system(uri: object) -> str:
     """The one way that we write a code system; an unknown one as it is, "" for none."""
     if not isinstance(uri, str):
         return ""
+    return _known_system(uri) if len(uri) <= _LONGEST_KNOWN else _system(uri)
+
+
+def _system(uri: str) -> str:
     bare = _PREFIX.sub("", uri.strip()).rstrip("/")
     if _SNOMED_EDITION.fullmatch(bare):
         return SNOMED
     return _SYSTEMS.get(bare.lower(), uri.strip())
+
+
+_LONGEST_KNOWN: Final = 100
+_known_system = lru_cache(maxsize=1000)(_system)
 
 
 def is_public(code_system: str) -> bool:
@@ -52,42 +67,48 @@ def is_public(code_system: str) -> bool:
     )
 
 
-def members(value: object) -> Iterator[Mapping[str, object]]:
+def members(value: object) -> Sequence[Mapping[str, object]]:
     """The objects in a list, or the one object where a list belongs."""
-    for member in value if isinstance(value, list) else [value]:
-        if isinstance(member, dict):
-            yield member
+    if isinstance(value, list):
+        return [member for member in value if isinstance(member, dict)]
+    return (value,) if isinstance(value, dict) else ()
 
 
 def codings(concept: object) -> tuple[tuple[str, str], ...]:
     """(system, code) of each coding that has a code."""
     return tuple(
-        (system(coding.get("system")), code.strip())
-        for holder in members(concept)
-        for coding in members(holder.get("coding"))
-        if isinstance(code := coding.get("code"), str) and code.strip()
+        [
+            (system(coding.get("system")), code.strip())
+            for holder in members(concept)
+            for coding in members(holder.get("coding"))
+            if isinstance(code := coding.get("code"), str) and code.strip()
+        ]
     )
 
 
 def texts(concept: object) -> tuple[str, ...]:
     """The text of a CodeableConcept and the displays of its codings."""
-    found = []
+    found: list[object] = []
     for holder in members(concept):
-        found += [holder.get("text"), *(coding.get("display") for coding in members(holder.get("coding")))]
-    return tuple(dict.fromkeys(text.strip() for text in found if isinstance(text, str) and text.strip()))
+        found.append(holder.get("text"))
+        found += [coding.get("display") for coding in members(holder.get("coding"))]
+    return tuple(dict.fromkeys([bare for text in found if isinstance(text, str) and (bare := text.strip())]))
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
     """The concepts that something names; `variants` are those of observations (None: contradictory).
 
-    `unclear` says why it can only be suspected that it names them.
+    `codes`: by which code each was recognised. `unclear` says why it can only be suspected that it names them. `told`:
+    it says what it is, one of ours or not.
     """
 
     concepts: frozenset[str] = frozenset()
     variants: Mapping[str, str | None] = field(default_factory=dict)
+    codes: Mapping[str, str] = field(default_factory=dict)
     by_text: bool = False
     unclear: str = ""
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +118,13 @@ class Lexicon:
     codes: Mapping[tuple[str, str], frozenset[str]]
     words: Mapping[str, Phrases]
     not_words: Mapping[str, Phrases]
+    named: Callable[[object], Named] = field(init=False, repr=False, compare=False)
+    """By code; in words when no code is ours, and lung disease always."""
 
-    def named(self, concept: object) -> Named:
-        """By code; in words when no code is ours, and lung disease always."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "named", Remembered(self._named))
+
+    def _named(self, concept: object) -> Named:
         by_code = frozenset[str]().union(*(self.codes.get(coding, frozenset()) for coding in codings(concept)))
         looked_for = [name for name in _STATED_IN_WORDS if name in self.words] if by_code else list(self.words)
         by_word = frozenset(
@@ -109,7 +134,8 @@ class Lexicon:
             if text in self.words[name] and text not in self.not_words[name]
         )
         found = by_code | by_word
-        return Named(found | {"ild"} if "rpild" in found else found, by_text=bool(by_word - by_code))
+        told = bool(texts(concept)) or any(is_public(code_system) for code_system, _ in codings(concept))
+        return Named(found | {"ild"} if "rpild" in found else found, by_text=bool(by_word - by_code), told=told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,32 +145,44 @@ class ObservationCodes:
     codes: Mapping[tuple[str, str], tuple[tuple[str, str], ...]]
     words: Phrases
     not_words: Mapping[str, Phrases]
+    named: Callable[[object], Named] = field(init=False, repr=False, compare=False)
+    """By code. In words only when no public code says that it is something else (a local code, or none).
 
-    def named(self, concept: object) -> Named:
-        """By code. In words only when no public code says that it is something else (a local code, or none).
+    A variant is None when the codings contradict each other.
+    """
 
-        A variant is None when the codings contradict each other.
-        """
-        found: dict[str, set[str]] = {}
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "named", Remembered(self._named))
+
+    def _named(self, concept: object) -> Named:
         coded = codings(concept)
-        for coding in coded:
-            for name, variant in self.codes.get(coding, ()):
-                found.setdefault(name, set()).add(variant)
-        if found:
-            return Named(frozenset(found), {name: _one_variant(variants) for name, variants in found.items()})
+        if any(coding in self.codes for coding in coded):
+            return self._coded(coded)
         if any(code_system in (LOINC, SNOMED) for code_system, _ in coded):
-            return Named()
+            return Named(told=True)
         by_word = frozenset(
             name for text in texts(concept) for name in self.words.named_in(text) if text not in self.not_words[name]
         )
         if not by_word and not texts(concept):
             return self._suspected(coded)
-        return Named(by_word, dict.fromkeys(by_word, ""), by_text=bool(by_word))
+        told = bool(coded or texts(concept))
+        return Named(by_word, MappingProxyType(dict.fromkeys(by_word, "")), by_text=bool(by_word), told=told)
 
-    def _suspected(self, coded: Iterable[tuple[str, str]]) -> Named:
+    def _coded(self, coded: Iterable[tuple[str, str]]) -> Named:
+        variants: dict[str, set[str]] = {}
+        codes: dict[str, str] = {}
+        for coding in sorted(coded, key=lambda each: each[1]):
+            for name, variant in self.codes.get(coding, ()):
+                variants.setdefault(name, set()).add(variant)
+                codes.setdefault(name, coding[1])
+        decided = {name: _one_variant(stated) for name, stated in variants.items()}
+        return Named(frozenset(variants), MappingProxyType(decided), MappingProxyType(codes), told=True)
+
+    def _suspected(self, coded: Sequence[tuple[str, str]]) -> Named:
         """What the codes would name if LOINC were the system that they do not state, or call by a name of their own."""
         suspected = frozenset(name for _, code in coded for name, _ in self.codes.get((LOINC, code), ()))
-        return Named(suspected, unclear="its code is LOINC's, and its code system is not") if suspected else Named()
+        unclear = "its code is LOINC's, and its code system is not" if suspected else ""
+        return Named(suspected, unclear=unclear, told=bool(coded))
 
 
 def _one_variant(variants: set[str]) -> str | None:
@@ -157,11 +195,15 @@ def _one_variant(variants: set[str]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class DrugCodes:
-    """Codes and words of the agents. An ATC code may mean two; a local form (`True`) is one that does not count."""
+    """Codes and words of the agents. An ATC code may mean two; a local form (`True`) is one that does not count.
+
+    `ordered`: what was found out about the concepts that orders name, by digest.
+    """
 
     codes: Mapping[tuple[str, str], frozenset[tuple[str, bool]]]
     products: Mapping[str, Product]
     words: Phrases
+    ordered: Answers[bytes, Drug] = field(default_factory=Answers, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

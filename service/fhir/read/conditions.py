@@ -9,7 +9,7 @@ from typing import Final
 
 from cds_cards.record import Diagnosis, Procedure, ServiceOrder, SetAside
 from cds_cards.timeline import When
-from service.fhir.read.codes import Lexicon, codings, is_public, members, texts
+from service.fhir.read.codes import Lexicon, members, texts
 from service.fhir.read.context import Context, Fact
 from service.fhir.read.dates import shifted, when
 from service.fhir.read.models import validated
@@ -51,11 +51,8 @@ def _what_is_ordered(resource: Raw) -> list[object]:
 
 
 def _named(concept: object, lexicon: Lexicon) -> frozenset[str] | None:
-    found = lexicon.named(concept).concepts
-    if found:
-        return found
-    told = bool(texts(concept)) or any(is_public(code_system) for code_system, _ in codings(concept))
-    return None if told else frozenset()
+    found = lexicon.named(concept)
+    return found.concepts if found.concepts or not found.told else None
 
 
 def _label(concept: object, fallback: frozenset[str]) -> str:
@@ -173,7 +170,9 @@ def read_service(resource: Raw, source: str, context: Context) -> Iterator[Fact]
         raise Unreadable("its status is unknown")
     found = context.vocabulary.services.named(_what_is_ordered(resource))
     _must_be_told(found.concepts)
-    fitted = {"intent": "order", **context.fit(resource, SERVICE_REQUEST)}
+    fitted = context.fit(resource, SERVICE_REQUEST)
+    if "intent" not in fitted.content:
+        fitted = context.fit({**resource, "intent": "order"}, SERVICE_REQUEST)
     valid = validated("ServiceRequest", fitted)
     yield ServiceOrder(
         source=source,

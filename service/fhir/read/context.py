@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import TypeAlias
@@ -21,9 +20,10 @@ from cds_cards.record import (
 )
 from cds_cards.timeline import When
 from service.fhir.read.codes import Vocabulary
-from service.fhir.read.dates import end_of, when, with_zone
+from service.fhir.read.dates import end_of, when
+from service.fhir.read.fitting import Fitted
 from service.fhir.read.references import References
-from service.fhir.read.shapes import Raw, Shape, fit
+from service.fhir.read.shapes import Raw, Shape
 from service.fhir.read.unreadable import Unreadable
 
 Fact: TypeAlias = (
@@ -41,9 +41,9 @@ class Context:
     references: References
     born: When | None = None
 
-    def fit(self, resource: Raw, shape: Mapping[str, Shape]) -> dict[str, object]:
+    def fit(self, resource: Raw, shape: Shape) -> Fitted:
         """The elements that decide, with the contract's tolerance."""
-        return fit(resource, shape, lambda text: with_zone(text, self.zone))
+        return shape.fit(resource, self.zone)
 
     def date(self, value: object, element: str) -> When:
         """The interval of a date that is there; Unreadable when it is none."""

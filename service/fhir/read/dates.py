@@ -13,6 +13,8 @@ _FORM = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
     r"(?:T(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?P<fraction>\.\d+)?)?(?P<zone>Z|[+-]\d\d:\d\d)?)?)?)?"
 )
+_COMPLETE = re.compile(r"[1-8]\d{3}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:Z|[+-]\d\d:\d\d)", re.ASCII).fullmatch
+"""An instant as nearly all are written: Python reads it just as it is taken apart below, and sooner."""
 _FIRST_YEAR, _LAST_YEAR = 1000, 8999
 """Beyond these no date is meant, and arithmetic on it would leave the calendar's range."""
 _NO_END_YEAR = 9999
@@ -34,6 +36,12 @@ def with_zone(text: str, zone: tzinfo) -> str:
 
 def when(value: object, zone: tzinfo) -> When | None:
     """The interval of a year, month, day or instant; None when it is no date."""
+    if isinstance(value, str) and _COMPLETE(value):
+        try:
+            read = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        return When(read, read, value)
     match = _FORM.fullmatch(value) if isinstance(value, str) else None
     if match is None or not _FIRST_YEAR <= int(match["year"]) <= _LAST_YEAR:
         return None

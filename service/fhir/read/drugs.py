@@ -31,6 +31,19 @@ class Drug:
     strength: Strength = NO_STRENGTH
     solid: bool = False
 
+    def called(self, label: str) -> Drug:
+        """The same under another name."""
+        return Drug(
+            self.agents,
+            self.route,
+            self.by_text,
+            self.product,
+            label,
+            self.unclear,
+            self.strength,
+            self.solid,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Hit:

@@ -29,13 +29,15 @@ class Kind:
     """How one resource type is read.
 
     `named` is the cheap look first: the concepts or agents it may speak of, empty when that cannot be told, None when
-    none is ours and it need not be read. `read` yields its facts, or raises Unreadable.
+    none is ours and it need not be read. `read` yields its facts, or raises Unreadable. `refers`: it may name its drug
+    by reference; only then is it read beside the Medications that came.
     """
 
     resource_type: str
     named: Callable[[Raw, Context], frozenset[str] | None]
     read: Callable[[Raw, str, Context], Iterator[Fact]]
     subject: str = "subject"
+    refers: bool = False
 
 
 def read_entries(key: Key, kind: Kind, entries: Sequence[Entry], context: Context) -> list[Fact]:
@@ -43,11 +45,10 @@ def read_entries(key: Key, kind: Kind, entries: Sequence[Entry], context: Contex
     facts: list[Fact] = []
     ours: list[Entry] = []
     for entry in entries:
-        misplaced = _misplaced(key, kind, entry)
-        if misplaced is not None:
-            facts.append(misplaced)
-        elif _type(entry) == kind.resource_type:
+        if _type(entry) == kind.resource_type:
             ours.append(entry)
+        elif (misplaced := _misplaced(key, kind, entry)) is not None:
+            facts.append(misplaced)
     for source, versions in _by_source(ours):
         newest = _newest(versions, context)
         facts += (
@@ -64,7 +65,7 @@ def _misplaced(key: Key, kind: Kind, entry: Entry) -> Fact | None:
     """What is not of the type asked for: nothing at all, another resource, or (None) one that was brought along."""
     if not isinstance(entry.resource, dict) or not is_fhir_type(_type(entry)):
         return Unread(key, entry.full_url or f"an entry of {key}", "it is no FHIR resource")
-    if _type(entry) in (kind.resource_type, "Medication") or entry.included:
+    if _type(entry) == "Medication" or entry.included:
         return None
     return SetAside(source_of(entry.resource, entry.full_url), f"it is no {kind.resource_type}")
 

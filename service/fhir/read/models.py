@@ -18,6 +18,8 @@ from fhir.resources.R4B.procedure import Procedure
 from fhir.resources.R4B.servicerequest import ServiceRequest
 from pydantic import ValidationError
 
+from service.fhir.read.fitting import Fitted
+from service.fhir.read.remembered import Answers
 from service.fhir.read.unreadable import Unreadable
 
 _MODELS: dict[str, Any] = {
@@ -46,13 +48,16 @@ class Fault:
     kind: str
 
 
-def validated(
-    resource_type: str, fitted: Mapping[str, object], side: frozenset[str] = frozenset()
-) -> dict[str, object]:
+_verdicts: Answers[tuple[str, str], tuple[Fault, ...]] = Answers()
+"""By resource type and form: FHIR's names of elements, and nothing of what they hold."""
+_LONGEST_FORM = 1_000
+
+
+def validated(resource_type: str, fitted: Fitted, side: frozenset[str] = frozenset()) -> dict[str, object]:
     """The fitted resource, valid FHIR R4. Faulty elements of `side` are left out; any other fault is Unreadable."""
-    content = dict(fitted)
+    content = fitted.content
+    found = verdict(resource_type, fitted)
     for _ in range(len(side) + 1):
-        found = faults(resource_type, content)
         if not found:
             return content
         places = frozenset(str(fault.path[0]) for fault in found if fault.path)
@@ -60,7 +65,18 @@ def validated(
             named = ", ".join(sorted(places - side))
             raise Unreadable(f"{named} is not valid FHIR" if named else "it is not valid FHIR")
         content = {name: value for name, value in content.items() if name not in places}
+        found = faults(resource_type, content)
     raise Unreadable("it is not valid FHIR")
+
+
+def verdict(resource_type: str, fitted: Fitted) -> tuple[Fault, ...]:
+    """What is wrong with the resource; asked of the model once for all resources of one form."""
+    if fitted.form is None or len(fitted.form) > _LONGEST_FORM:
+        return faults(resource_type, fitted.content)
+    known = _verdicts.get((resource_type, fitted.form))
+    if known is not None:
+        return known
+    return _verdicts.keep((resource_type, fitted.form), faults(resource_type, fitted.content))
 
 
 def faults(resource_type: str, content: Mapping[str, object]) -> tuple[Fault, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from cds_cards.record import Result, ServiceOrder, SetAside, Unread
@@ -11,6 +12,7 @@ from service.fhir.read.codes import Named, codings, members, texts
 from service.fhir.read.context import Context, Fact
 from service.fhir.read.dates import moment, spanning, when
 from service.fhir.read.models import validated
+from service.fhir.read.remembered import Remembered, catalogued
 from service.fhir.read.shapes import OBSERVATION, Raw
 from service.fhir.read.statuses import status
 from service.fhir.read.unreadable import Unreadable
@@ -51,13 +53,11 @@ _SIDE: Final = frozenset({"method", "issued"})
 
 def named(resource: Raw, context: Context) -> frozenset[str] | None:
     """The concepts that its codes name; empty when it has no code at all; None when none of them is ours."""
-    found = [_named(resource, context), *(_named(part, context) for part in members(resource.get("component")))]
-    concepts = frozenset[str]().union(*(each.concepts for each in found))
-    return concepts if concepts or not _has_code(resource) else None
-
-
-def _has_code(resource: Raw) -> bool:
-    return bool(codings(resource.get("code")) or texts(resource.get("code")))
+    found = _named(resource, context)
+    concepts = found.concepts
+    for part in members(resource.get("component")):
+        concepts |= _named(part, context).concepts
+    return concepts if concepts or not found.told else None
 
 
 def read(resource: Raw, source: str, context: Context) -> Iterator[Fact]:
@@ -71,13 +71,16 @@ def read(resource: Raw, source: str, context: Context) -> Iterator[Fact]:
     if _is_about_another(resource, context):
         yield SetAside(source, "it is about something else than the patient (focus)")
         return
-    if not named(resource, context):
+    found = _named(resource, context)
+    components = [
+        (part, its_own) for part in members(resource.get("component")) if (its_own := _named(part, context)).concepts
+    ]
+    if not found.concepts and not components:
         raise Unreadable("it states no code that can be read")
-    components = [part for part in members(resource.get("component")) if _named(part, context).concepts]
-    yield from _part(resource, source, context, has_components=bool(components))
-    shared = {name: resource[name] for name in _SHARED if name in resource}
-    for component in components:
-        yield from _part({**component, **shared}, source, context)
+    yield from _part(resource, found, source, context, has_components=bool(components))
+    shared = {name: resource[name] for name in _SHARED if name in resource} if components else {}
+    for component, its_own in components:
+        yield from _part({**component, **shared}, its_own, source, context)
 
 
 def effective(part: Raw, context: Context) -> When:
@@ -107,9 +110,8 @@ def _named(part: Raw, context: Context) -> Named:
     return context.vocabulary.observations.named(part.get("code"))
 
 
-def _part(part: Raw, source: str, context: Context, *, has_components: bool = False) -> Iterator[Fact]:
+def _part(part: Raw, found: Named, source: str, context: Context, *, has_components: bool = False) -> Iterator[Fact]:
     """The facts of the Observation itself or of one component, each concept on its own."""
-    found = _named(part, context)
     if not found.concepts:
         return
     date: When | None = None
@@ -123,6 +125,8 @@ def _part(part: Raw, source: str, context: Context, *, has_components: bool = Fa
         canonical = context.guideline.observations[concept].canonical
         valid = validated("Observation", fitted, _SIDE_OF_NUMBERS if canonical else _SIDE)
         date = effective(valid, context)
+        if valid["code"] != part["code"]:  # put right: what decides is what it says then
+            found = replace(found, codes=_named(valid, context).codes)
         fact = _result(valid, concept, found, source, date, context, has_components=has_components)
     except Unreadable as error:
         yield Unread("observations", source, error.why, found.concepts, error.when or date or _any_date(part, context))
@@ -142,7 +146,7 @@ def _result(
     has_components: bool,
 ) -> Fact | None:
     definition = context.guideline.observations[concept]
-    interpretation, said = _interpretation(part)
+    interpretation, said = _interpreted(part["interpretation"]) if "interpretation" in part else ((), ())
     value = read_value(part, definition)
     if value is None:
         if has_components and not interpretation and not said:
@@ -165,7 +169,7 @@ def _result(
         source=source,
         when=date,
         recorded=value.recorded,
-        code=_deciding_code(part, concept, context),
+        code=found.codes.get(concept) or _local_code(part),
         variant=variant,
         value=value.value,
         comparator=value.comparator,
@@ -183,24 +187,20 @@ def _result(
     )
 
 
-def _interpretation(part: Raw) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _interpretation(stated: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """HL7 interpretation codes, and what is said in words (which count where there is no code)."""
-    stated = part.get("interpretation")
     codes = tuple(code.upper() for code_system, code in codings(stated) if code_system in _INTERPRETATION)
     return tuple(dict.fromkeys(codes)), tuple(text.casefold() for text in texts(stated))
 
 
-def _deciding_code(part: Raw, concept: str, context: Context) -> str:
-    """The code that tells one assay from another: the recognised one, else the local code or text."""
-    known = context.vocabulary.observations.codes
-    stated = codings(part.get("code"))
-    ours = sorted(
-        code for code_system, code in stated if concept in {name for name, _ in known.get((code_system, code), ())}
-    )
-    if ours:
-        return ours[0]
+_interpreted: Final = Remembered(_interpretation, catalogued)
+
+
+def _local_code(part: Raw) -> str:
+    """What tells one assay from another where no code was recognised: the local code, else the text."""
     return min(
-        (f"{code_system}|{code}" for code_system, code in stated), default=min(texts(part.get("code")), default="")
+        (f"{code_system}|{code}" for code_system, code in codings(part.get("code"))),
+        default=min(texts(part.get("code")), default=""),
     )
 
 
@@ -212,7 +212,7 @@ def _pending(resource: Raw, source: str, context: Context) -> Iterator[Fact]:
 
 def _is_about_another(resource: Raw, context: Context) -> bool:
     """`focus` names what the result is about when it is not the subject: a donor, a fetus."""
-    return any(
+    return "focus" in resource and any(
         context.references.subject({"focus": focus}, "focus") != context.references.patient
         for focus in members(resource.get("focus"))
         if "reference" in focus

@@ -14,7 +14,7 @@ from service.fhir.read.unreadable import Unreadable
 
 Sex = Literal["female", "male", "other", "unknown"]
 _SEXES: Final = frozenset({"female", "male", "other", "unknown"})
-_ELEMENTS: Final = frozenset(PATIENT)
+_ELEMENTS: Final = frozenset(PATIENT.members)
 
 
 def the_patient(resource: object, patient_id: str) -> Raw:
@@ -32,10 +32,12 @@ def the_patient(resource: object, patient_id: str) -> Raw:
 def read_person(resource: Raw, source: str, context: Context) -> tuple[Person, tuple[Unread, ...]]:
     """Age, sex, and whether they live. What is there and cannot be read is unknown, not absent."""
     try:
-        fitted = context.fit(resource, PATIENT)
-        if "deceasedDateTime" in fitted:
-            fitted.pop("deceasedBoolean", None)  # a date of death in any form says it
-        valid = validated("Patient", fitted, _ELEMENTS)
+        elements = context.fit(resource, PATIENT)
+        if "deceasedDateTime" in elements.content:  # a date of death in any form says it
+            told = {name: value for name, value in resource.items() if name != "deceasedBoolean"}
+            elements = context.fit(told, PATIENT)
+        fitted = elements.content
+        valid = validated("Patient", elements, _ELEMENTS)
     except Unreadable as error:
         raise NotAPatient(f"prefetch.patient is not a FHIR Patient: {error.why}") from None
     born = when(valid.get("birthDate"), context.zone)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from service.fhir.read.codes import members, texts
+from service.fhir.read.codes import DrugCodes, members, texts
 from service.fhir.read.context import Context
 from service.fhir.read.drugs import Drug, drug
 from service.fhir.read.r4 import as_r4
+from service.fhir.read.remembered import digest
 from service.fhir.read.shapes import MEDICATION, Raw
 from service.fhir.read.strengths import is_solid, product_strength
 
@@ -18,6 +19,26 @@ _UNRESOLVED: Final = "its medication reference cannot be resolved"
 
 def ordered_product(resource: Raw, context: Context) -> Drug:
     """The drug: a concept, else the Medication referred to, else the reference's display (low confidence)."""
+    concept = resource.get("medicationCodeableConcept")
+    found = _by_concept(concept, context.vocabulary.drugs) if concept and isinstance(concept, dict) else None
+    if found is not None and (found.agents or not found.unclear):
+        return found
+    return _by_any(resource, context)
+
+
+def _by_concept(concept: Raw, codes: DrugCodes) -> Drug:
+    """The drug of one concept, as R4 has it; what the concept calls it is not remembered."""
+    key = digest(concept)
+    found = codes.ordered.get(key) if key is not None else None
+    if found is None:
+        found = _told(drug([concept], codes), [concept])
+        if key is not None:
+            codes.ordered.keep(key, found.called(""))
+    return found.called(next(iter(texts(concept)), "")) if found.agents else found
+
+
+def _by_any(resource: Raw, context: Context) -> Drug:
+    """The same, wherever the order says it."""
     moved = as_r4(resource)
     codes = context.vocabulary.drugs
     concepts = list(members(moved.get("medicationCodeableConcept")))
@@ -34,7 +55,7 @@ def ordered_product(resource: Raw, context: Context) -> Drug:
 
 
 def _of_medication(medication: Raw, context: Context) -> Drug:
-    fitted = context.fit(medication, MEDICATION)
+    fitted = context.fit(medication, MEDICATION).content
     ingredients = list(members(fitted.get("ingredient", [])))
     substances = [(each, list(_substances(each, medication, context))) for each in ingredients]
     concepts = [*([fitted["code"]] if "code" in fitted else []), *(each for _, named in substances for each in named)]

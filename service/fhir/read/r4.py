@@ -10,7 +10,7 @@ from service.fhir.read.shapes import Raw
 
 Json = dict[str, Any]
 _EMPTY: tuple[object, ...] = (None, "", {}, [])
-_OLDER_DOSE = ("doseQuantity", "doseRange", "rateQuantity", "rateRange", "rateRatio")
+_OLDER_DOSE = frozenset({"doseQuantity", "doseRange", "rateQuantity", "rateRange", "rateRatio"})
 """Members of an instruction that R4 holds under doseAndRate."""
 
 
@@ -30,14 +30,17 @@ def as_r4(resource: Raw) -> Json:
 
 def of_one_medication(order: Mapping[str, Any]) -> Json:
     """R4 has a concept or a reference, and R5 may have both: the concept stays when it says anything."""
-    concept = order.get("medicationCodeableConcept")
+    if "medicationReference" not in order or "medicationCodeableConcept" not in order:
+        return dict(order)
+    concept = order["medicationCodeableConcept"]
     told = bool(codings(concept) or texts(concept))
     dropped = "medicationReference" if told else "medicationCodeableConcept"
-    both = "medicationReference" in order and "medicationCodeableConcept" in order
-    return {name: value for name, value in order.items() if not both or name != dropped}
+    return {name: value for name, value in order.items() if name != dropped}
 
 
-def _dosage_as_r4(instruction: Raw) -> Json:
+def _dosage_as_r4(instruction: Raw) -> Raw:
+    if _OLDER_DOSE.isdisjoint(instruction):
+        return instruction
     older = {name: instruction[name] for name in _OLDER_DOSE if instruction.get(name) not in _EMPTY}
     kept: Json = {name: value for name, value in instruction.items() if name not in _OLDER_DOSE}
     return {**kept, "doseAndRate": [older]} if older and not instruction.get("doseAndRate") else kept

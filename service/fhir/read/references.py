@@ -32,8 +32,8 @@ def source_of(resource: Raw, full_url: str | None) -> str:
 class References:
     """What the references within one call can be resolved to.
 
-    `patient` is `Patient/id`; `patient_urls` its fullUrls, `other_urls` those of other Patients; `medications` by
-    `Type/id` and by fullUrl.
+    `patient` is `Patient/id`; `patient_urls` its fullUrls and this name itself, `other_urls` the fullUrls of other
+    Patients; `medications` by `Type/id` and by fullUrl.
     """
 
     patient: str
@@ -43,9 +43,9 @@ class References:
 
     def subject(self, resource: Raw, element: str) -> str | None:
         """Whose resource this is, as `Type/id`; None when that cannot be read."""
-        holders = list(members(resource.get(element)))
+        holders = members(resource.get(element))
         stated = holders[0].get("reference") if len(holders) == 1 else None
-        if not isinstance(stated, str) or not stated.strip():
+        if not isinstance(stated, str):
             return None
         stated = stated.strip()
         if stated in self.patient_urls:
@@ -98,6 +98,7 @@ def references(patient_id: str, entries: Iterable[Entry]) -> References:
             medications[own] = resource
             if entry.full_url:
                 medications[entry.full_url] = resource
-    return References(
-        patient, frozenset(ours), {url: name for url, name in others.items() if url not in ours}, medications
-    )
+    others = {url: name for url, name in others.items() if url not in ours}
+    if patient not in others and normalised(patient) == patient:
+        ours.add(patient)  # as nearly all references say it: no need to take it apart each time
+    return References(patient, frozenset(ours), others, medications)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from cds_cards.coding import SNOMED
 from service.fhir.read.codes import codings, texts
+from service.fhir.read.remembered import Remembered
 from service.fhir.read.words import Phrases
 
 LOCAL = "local"
@@ -87,8 +89,7 @@ _DIRECTIONS = Phrases(
 )
 
 
-def stated_route(route: object) -> str | None:
-    """The route that one `route` element states; None when it is not understood."""
+def _stated_route(route: object) -> str | None:
     coded = {_CODES[code] for code_system, code in codings(route) if code_system == SNOMED and code in _CODES}
     if not coded:
         words = (*texts(route), *(code for code_system, code in codings(route) if code_system != SNOMED))
@@ -96,6 +97,10 @@ def stated_route(route: object) -> str | None:
         if LOCAL in coded:
             return LOCAL  # "oral inhalation"
     return _preferred(coded)
+
+
+stated_route: Final = Remembered(_stated_route)
+"""The route that one `route` element states; None when it is not understood."""
 
 
 def form_route(named: Iterable[str]) -> str | None:

@@ -1,77 +1,49 @@
-"""What decides in each resource, and nothing else: the elements that are looked at, with the contract's tolerance.
+"""What decides in each resource, and nothing else: the elements that are looked at, by their FHIR types.
 
-A shape names the members of an element. Fitting a raw resource to its shape leaves out what no rule reads (narrative,
-vendor fields, broken side issues), and puts right what real EHRs get wrong: an object where a list belongs (or a list
-of one where an object does), null or empty members. Dates are given their zone by the caller.
+A shape names the members of an element; fitting a raw resource to it leaves out what no rule reads (narrative, vendor
+fields, broken side issues). Dates are given the site's zone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Mapping
 
-Raw: TypeAlias = Mapping[str, object]
-Shape: TypeAlias = "str | list[Shape] | dict[str, Shape]"
-"""A leaf (`text`, `date`, `boolean`), a list of one member shape, or an object."""
+from service.fhir.read.fitting import Catalogued, Member, Raw, Shape
+from service.fhir.read.primitives import Primitive
 
-TEXT, DATE, BOOLEAN = "text", "date", "boolean"
+__all__ = ["Raw", "Shape"]
 
-CODING: Shape = {"system": TEXT, "code": TEXT, "display": TEXT}
-CONCEPT: Shape = {"coding": [CODING], "text": TEXT}
-REFERENCE: Shape = {"reference": TEXT, "display": TEXT}
-PERIOD: Shape = {"start": DATE, "end": DATE}
-QUANTITY: Shape = {"value": TEXT, "comparator": TEXT, "unit": TEXT, "system": TEXT, "code": TEXT}
-RANGE: Shape = {"low": QUANTITY, "high": QUANTITY}
-RATIO: Shape = {"numerator": QUANTITY, "denominator": QUANTITY}
-_REFERENCE_RANGE: Shape = {"low": QUANTITY, "high": QUANTITY, "type": CONCEPT, "text": TEXT}
+STRING, CODE, URI, BOOLEAN = Primitive.STRING, Primitive.CODE, Primitive.URI, Primitive.BOOLEAN
+DECIMAL, POSITIVE_INT = Primitive.DECIMAL, Primitive.POSITIVE_INT
+DATE_TIME, INSTANT = Primitive.DATE_TIME, Primitive.INSTANT
 
-VALUES: dict[str, Shape] = {
-    "valueQuantity": QUANTITY,
-    "valueCodeableConcept": CONCEPT,
-    "valueString": TEXT,
-    "valueBoolean": BOOLEAN,
-    "valueInteger": TEXT,
-    "valueRange": RANGE,
-    "valueRatio": RATIO,
-    "valueSampledData": {},
-    "valueTime": TEXT,
-    "valueDateTime": DATE,
-    "valuePeriod": PERIOD,
-}
-OBSERVATION: dict[str, Shape] = {
-    "status": TEXT,
-    "code": CONCEPT,
-    "subject": REFERENCE,
-    "effectiveDateTime": DATE,
-    "effectivePeriod": PERIOD,
-    "effectiveInstant": DATE,
-    "effectiveTiming": {"event": [DATE]},
-    "issued": DATE,
-    **VALUES,
-    "dataAbsentReason": CONCEPT,
-    "interpretation": [CONCEPT],
-    "method": CONCEPT,
-    "referenceRange": [_REFERENCE_RANGE],
-}
-_REPEAT: Shape = {
+CODING: Member = {"system": URI, "code": CODE, "display": STRING}
+CONCEPT: Member = {"coding": [CODING], "text": STRING}
+REFERENCE: Member = {"reference": STRING, "display": STRING}
+PERIOD: Member = {"start": DATE_TIME, "end": DATE_TIME}
+QUANTITY: Member = {"value": DECIMAL, "comparator": CODE, "unit": STRING, "system": URI, "code": CODE}
+RANGE: Member = {"low": QUANTITY, "high": QUANTITY}
+RATIO: Member = {"numerator": QUANTITY, "denominator": QUANTITY}
+_REFERENCE_RANGE: Member = {"low": QUANTITY, "high": QUANTITY, "type": CONCEPT, "text": STRING}
+_REPEAT: Member = {
     "boundsDuration": QUANTITY,
     "boundsRange": RANGE,
     "boundsPeriod": PERIOD,
-    "count": TEXT,
-    "countMax": TEXT,
-    "frequency": TEXT,
-    "frequencyMax": TEXT,
-    "period": TEXT,
-    "periodMax": TEXT,
-    "periodUnit": TEXT,
-    "duration": TEXT,
-    "durationMax": TEXT,
-    "durationUnit": TEXT,
-    "dayOfWeek": [TEXT],
-    "timeOfDay": [TEXT],
-    "when": [TEXT],
+    "count": POSITIVE_INT,
+    "countMax": POSITIVE_INT,
+    "frequency": POSITIVE_INT,
+    "frequencyMax": POSITIVE_INT,
+    "period": DECIMAL,
+    "periodMax": DECIMAL,
+    "periodUnit": CODE,
+    "duration": DECIMAL,
+    "durationMax": DECIMAL,
+    "durationUnit": CODE,
+    "dayOfWeek": [CODE],
+    "timeOfDay": [Primitive.TIME],
+    "when": [CODE],
 }
-_DOSE_AND_RATE: Shape = {
+_DOSE_AND_RATE: Member = {
     "type": CONCEPT,
     "doseQuantity": QUANTITY,
     "doseRange": RANGE,
@@ -79,128 +51,145 @@ _DOSE_AND_RATE: Shape = {
     "rateRange": RANGE,
     "rateRatio": RATIO,
 }
-_DOSAGE: Shape = {
-    "sequence": TEXT,
-    "text": TEXT,
-    "patientInstruction": TEXT,
-    "timing": {"event": [DATE], "repeat": _REPEAT, "code": CONCEPT},
+_DOSAGE: Member = {
+    "sequence": Primitive.INTEGER,
+    "text": STRING,
+    "patientInstruction": STRING,
+    "timing": {"event": [DATE_TIME], "repeat": _REPEAT, "code": Catalogued(CONCEPT)},
     "asNeededBoolean": BOOLEAN,
     "asNeededCodeableConcept": CONCEPT,
-    "route": CONCEPT,
-    "doseAndRate": [_DOSE_AND_RATE],
+    "route": Catalogued(CONCEPT),
+    "doseAndRate": Catalogued([_DOSE_AND_RATE]),
     "maxDosePerPeriod": RATIO,
 }
-MEDICATION_REQUEST: dict[str, Shape] = {
-    "status": TEXT,
-    "intent": TEXT,
+_BOUNDS: Member = {"boundsDuration": QUANTITY, "boundsRange": RANGE, "boundsPeriod": PERIOD}
+_ORDER: Mapping[str, Member] = {
+    "status": CODE,
+    "intent": CODE,
     "doNotPerform": BOOLEAN,
     "medicationCodeableConcept": CONCEPT,
     "medicationReference": REFERENCE,
     "subject": REFERENCE,
-    "authoredOn": DATE,
+    "authoredOn": DATE_TIME,
     "dosageInstruction": [_DOSAGE],
     "dispenseRequest": {"validityPeriod": PERIOD},
 }
-_BOUNDS: Shape = {"boundsDuration": QUANTITY, "boundsRange": RANGE, "boundsPeriod": PERIOD}
-MEDICATION_REQUEST_WITHOUT_DOSE: dict[str, Shape] = {
-    **MEDICATION_REQUEST,
-    "dosageInstruction": [{"sequence": TEXT, "text": TEXT, "timing": {"repeat": _BOUNDS}, "route": CONCEPT}],
-}
+
+OBSERVATION = Shape(
+    {
+        "status": CODE,
+        "code": Catalogued(CONCEPT),
+        "subject": REFERENCE,
+        "effectiveDateTime": DATE_TIME,
+        "effectivePeriod": PERIOD,
+        "effectiveInstant": INSTANT,
+        "effectiveTiming": {"event": [DATE_TIME]},
+        "issued": INSTANT,
+        "valueQuantity": QUANTITY,
+        "valueCodeableConcept": CONCEPT,
+        "valueString": STRING,
+        "valueBoolean": BOOLEAN,
+        "valueInteger": Primitive.INTEGER,
+        "valueRange": RANGE,
+        "valueRatio": RATIO,
+        "valueSampledData": {},
+        "valueTime": Primitive.TIME,
+        "valueDateTime": DATE_TIME,
+        "valuePeriod": PERIOD,
+        "dataAbsentReason": CONCEPT,
+        "interpretation": Catalogued([CONCEPT]),
+        "method": Catalogued(CONCEPT),
+        "referenceRange": Catalogued([_REFERENCE_RANGE]),
+    }
+)
+MEDICATION_REQUEST = Shape(_ORDER)
+MEDICATION_REQUEST_WITHOUT_DOSE = Shape(
+    {
+        **_ORDER,
+        "dosageInstruction": [
+            {"sequence": Primitive.INTEGER, "text": STRING, "timing": {"repeat": _BOUNDS}, "route": CONCEPT}
+        ],
+    }
+)
 """What decides when a course runs; how much is given decides less."""
-MEDICATION_ADMINISTRATION: dict[str, Shape] = {
-    "status": TEXT,
-    "medicationCodeableConcept": CONCEPT,
-    "medicationReference": REFERENCE,
-    "subject": REFERENCE,
-    "effectiveDateTime": DATE,
-    "effectivePeriod": PERIOD,
-    "dosage": {"text": TEXT, "route": CONCEPT},
-}
-MEDICATION: dict[str, Shape] = {
-    "code": CONCEPT,
-    "form": CONCEPT,
-    "ingredient": [
-        {
-            "itemCodeableConcept": CONCEPT,
-            "itemReference": REFERENCE,
-            "item": {"concept": CONCEPT, "reference": REFERENCE},
-            "strength": RATIO,
-            "strengthRatio": RATIO,
-            "strengthQuantity": QUANTITY,
-        }
-    ],
-}
-CONDITION: dict[str, Shape] = {
-    "code": CONCEPT,
-    "subject": REFERENCE,
-    "onsetDateTime": DATE,
-    "onsetPeriod": PERIOD,
-    "onsetAge": QUANTITY,
-    "onsetRange": RANGE,
-    "onsetString": TEXT,
-    "abatementDateTime": DATE,
-    "abatementPeriod": PERIOD,
-    "recordedDate": DATE,
-}
-ALLERGY: dict[str, Shape] = {
-    "type": TEXT,
-    "criticality": TEXT,
-    "code": CONCEPT,
-    "patient": REFERENCE,
-    "onsetDateTime": DATE,
-    "recordedDate": DATE,
-}
-PROCEDURE: dict[str, Shape] = {
-    "status": TEXT,
-    "code": CONCEPT,
-    "subject": REFERENCE,
-    "performedDateTime": DATE,
-    "performedPeriod": PERIOD,
-    "performedString": TEXT,
-}
-SERVICE_REQUEST: dict[str, Shape] = {
-    "status": TEXT,
-    "intent": TEXT,
-    "doNotPerform": BOOLEAN,
-    "code": CONCEPT,
-    "orderDetail": [CONCEPT],
-    "subject": REFERENCE,
-    "authoredOn": DATE,
-}
-PATIENT: dict[str, Shape] = {
-    "gender": TEXT,
-    "birthDate": TEXT,
-    "deceasedBoolean": BOOLEAN,
-    "deceasedDateTime": DATE,
-}
-
-_EMPTY: tuple[object, ...] = (None, "", {}, [])
-
-
-def fit(raw: Raw, shape: Mapping[str, Shape], date: Callable[[str], str]) -> dict[str, object]:
-    """The members of `raw` that `shape` names, put right; `date` completes a dateTime. Wrong types stay as they are."""
-    fitted: dict[str, object] = {}
-    for name, member_shape in shape.items():
-        value = raw.get(name)
-        if value in _EMPTY:
-            continue
-        value = _fit(value, member_shape, date)
-        if value not in _EMPTY:
-            fitted[name] = value
-    return fitted
-
-
-def _fit(value: object, shape: Shape, date: Callable[[str], str]) -> object:
-    if isinstance(shape, list):
-        members = value if isinstance(value, list) else [value]
-        return [fitted for member in members if (fitted := _fit(member, shape[0], date)) not in _EMPTY]
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if isinstance(shape, dict):
-        return fit(value, shape, date) if isinstance(value, dict) else value
-    if not isinstance(value, str):
-        return value
-    value = value.strip()
-    if shape == BOOLEAN:
-        return {"true": True, "false": False}.get(value, value)
-    return date(value) if shape == DATE else value
+MEDICATION_ADMINISTRATION = Shape(
+    {
+        "status": CODE,
+        "medicationCodeableConcept": CONCEPT,
+        "medicationReference": REFERENCE,
+        "subject": REFERENCE,
+        "effectiveDateTime": DATE_TIME,
+        "effectivePeriod": PERIOD,
+        "dosage": {"text": STRING, "route": CONCEPT},
+    }
+)
+MEDICATION = Shape(
+    {
+        "code": CONCEPT,
+        "form": CONCEPT,
+        "ingredient": [
+            {
+                "itemCodeableConcept": CONCEPT,
+                "itemReference": REFERENCE,
+                "item": {"concept": CONCEPT, "reference": REFERENCE},
+                "strength": RATIO,
+                "strengthRatio": RATIO,
+                "strengthQuantity": QUANTITY,
+            }
+        ],
+    }
+)
+"""R5's members too: it is looked at and not validated."""
+CONDITION = Shape(
+    {
+        "code": CONCEPT,
+        "subject": REFERENCE,
+        "onsetDateTime": DATE_TIME,
+        "onsetPeriod": PERIOD,
+        "onsetAge": QUANTITY,
+        "onsetRange": RANGE,
+        "onsetString": STRING,
+        "abatementDateTime": DATE_TIME,
+        "abatementPeriod": PERIOD,
+        "recordedDate": DATE_TIME,
+    }
+)
+ALLERGY = Shape(
+    {
+        "type": CODE,
+        "criticality": CODE,
+        "code": CONCEPT,
+        "patient": REFERENCE,
+        "onsetDateTime": DATE_TIME,
+        "recordedDate": DATE_TIME,
+    }
+)
+PROCEDURE = Shape(
+    {
+        "status": CODE,
+        "code": CONCEPT,
+        "subject": REFERENCE,
+        "performedDateTime": DATE_TIME,
+        "performedPeriod": PERIOD,
+        "performedString": STRING,
+    }
+)
+SERVICE_REQUEST = Shape(
+    {
+        "status": CODE,
+        "intent": CODE,
+        "doNotPerform": BOOLEAN,
+        "code": CONCEPT,
+        "orderDetail": [CONCEPT],
+        "subject": REFERENCE,
+        "authoredOn": DATE_TIME,
+    }
+)
+PATIENT = Shape(
+    {
+        "gender": CODE,
+        "birthDate": Primitive.DATE,
+        "deceasedBoolean": BOOLEAN,
+        "deceasedDateTime": DATE_TIME,
+    }
+)

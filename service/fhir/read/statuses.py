@@ -10,6 +10,8 @@ from service.fhir.read.unreadable import Unreadable
 def status(resource: Raw, known: frozenset[str]) -> str:
     """The resource's `status`; Unreadable when it is missing or none of `known`."""
     stated = resource.get("status")
+    if isinstance(stated, str) and stated in known:
+        return stated
     if not isinstance(stated, str) or stated.strip() not in known:
         raise Unreadable("its status is missing or unknown to FHIR")
     return stated.strip()

@@ -84,7 +84,7 @@ def _names_agents(medication: Raw, context: Context) -> bool:
 
 
 def _ingredients(medication: Raw, context: Context, homes: frozenset[str]) -> Iterator[str]:
-    for ingredient in members(context.fit(medication, MEDICATION).get("ingredient", [])):
+    for ingredient in members(context.fit(medication, MEDICATION).content.get("ingredient", [])):
         both = [each.get("reference") for each in members(ingredient.get("item", []))]
         for reference in (
             *members(ingredient.get("itemReference", [])),

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import inf, nextafter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from cds_cards.guideline import ObservationConcept
 from service.fhir.read import numbers
 from service.fhir.read.codes import CRITERIA, codings, members, texts
 from service.fhir.read.numbers import Written
+from service.fhir.read.remembered import Remembered, catalogued
 from service.fhir.read.shapes import Raw
 from service.fhir.read.unreadable import Unreadable
 from service.fhir.units import Unusable, amount, same_unit
@@ -45,7 +46,8 @@ class Value:
 
 def read_value(part: Raw, concept: ObservationConcept) -> Value | None:
     """The value[x] of a valid Observation; None when there is none. Unreadable: a kind that says nothing here."""
-    element = next((name for name in part if name.startswith("value")), None)
+    # a valid Observation has one
+    element = "valueQuantity" if "valueQuantity" in part else next((name for name in part if name[:5] == "value"), None)
     if element is None:
         return None
     content = part[element]
@@ -113,7 +115,7 @@ def _titre(steps: float, comparator: str | None, text: str, part: Raw) -> Value:
         comparator=comparator,
         unit=_TITRE,
         titre_steps=steps,
-        limits=_limits(part, lambda limit: float(limit.number)),
+        limits=_titre_limits(part["referenceRange"]) if "referenceRange" in part else (None, None),
     )
 
 
@@ -125,17 +127,12 @@ def _numeric(number: Written, part: Raw, concept: ObservationConcept) -> Value:
         return replace(_titre(float(number.number), number.comparator, number.shown, part), recorded=number.shown)
     if label is None:
         return Value(number.shown, unusable="it is a number without a unit")
-
-    def in_same_unit(limit: Written) -> float | None:
-        stated = limit.code or limit.unit
-        return float(limit.number) if stated is None or same_unit(stated, label) else None
-
     return Value(
         number.shown,
         value=float(number.number),
         comparator=number.comparator,
         unit=label,
-        limits=_limits(part, in_same_unit),
+        limits=_limits_in_unit([part["referenceRange"], label]) if "referenceRange" in part else (None, None),
     )
 
 
@@ -143,33 +140,54 @@ def _converted(number: Written, part: Raw, concept: ObservationConcept) -> Value
     read = amount(concept.id, number.number, number.code, number.unit)
     if isinstance(read, Unusable):
         return Value(number.shown, unusable=read.why)
-
-    def in_canonical(limit: Written) -> float | None:
-        stated = limit.code or limit.unit
-        converted = amount(
-            concept.id,
-            limit.number,
-            limit.code if stated else number.code,
-            limit.unit if stated else number.unit,
-        )
-        return None if isinstance(converted, Unusable) else converted.value
-
     return Value(
         number.shown,
         value=read.value,
         comparator=number.comparator,
         unit=read.unit,
-        limits=_limits(part, in_canonical),
+        limits=_canonical_limits([part["referenceRange"], concept.id, number.code or "", number.unit or ""])
+        if "referenceRange" in part
+        else (None, None),
         assumption=read.assumption,
     )
 
 
-def _limits(part: Raw, convert: Convert) -> Limits:
+def _limits(ranges: object, convert: Convert) -> Limits:
     """The laboratory's own limits, when it states one pair of them."""
-    pairs = {_pair(each, convert) for each in members(part.get("referenceRange")) if _is_normal_range(each)} - {
-        (None, None)
-    }
+    pairs = {_pair(each, convert) for each in members(ranges) if _is_normal_range(each)} - {(None, None)}
     return pairs.pop() if len(pairs) == 1 else (None, None)
+
+
+def _limits_of_titre(ranges: object) -> Limits:
+    return _limits(ranges, lambda limit: float(limit.number))
+
+
+def _limits_in_one_unit(stated: Any) -> Limits:
+    """Of [reference ranges, unit]."""
+    ranges, unit = stated
+
+    def in_same_unit(limit: Written) -> float | None:
+        its_own = limit.code or limit.unit
+        return float(limit.number) if its_own is None or same_unit(its_own, unit) else None
+
+    return _limits(ranges, in_same_unit)
+
+
+def _limits_in_canonical_unit(stated: Any) -> Limits:
+    """Of [reference ranges, concept, the number's unit code, its unit]."""
+    ranges, concept, code, unit = stated
+
+    def in_canonical(limit: Written) -> float | None:
+        its_own = limit.code or limit.unit
+        converted = amount(concept, limit.number, limit.code if its_own else code, limit.unit if its_own else unit)
+        return None if isinstance(converted, Unusable) else converted.value
+
+    return _limits(ranges, in_canonical)
+
+
+_titre_limits = Remembered(_limits_of_titre, catalogued)
+_limits_in_unit = Remembered(_limits_in_one_unit, catalogued)
+_canonical_limits = Remembered(_limits_in_canonical_unit, catalogued)
 
 
 def _is_normal_range(reference_range: Raw) -> bool:

@@ -525,6 +525,27 @@ def test_a_lone_order_and_a_missing_key_bring_medications_too() -> None:
     assert (found, read[1:]) == ("combination", ["m1"])
 
 
+def test_what_was_fetched_before_counts_only_while_the_server_says_the_same() -> None:
+    """Two calls that bring the same; in between the server's chart changes, and then a Medication behind an order."""
+    charts = [
+        (CHART, (medication("m1"),)),
+        ((*CHART[:2], ehr.obs(ehr.FERRITIN, 1524, "ng/mL"), *CHART[3:]), (medication("m1"),)),
+        (CHART, (medication("m1", "1191"),)),
+        (CHART, (medication("m1"),)),
+    ]
+    parts, told = load_parts(Settings(), clock=lambda: NOW), []
+    for chart, medications in charts:
+        with fault_server(holding(*chart, *medications)) as server:
+            here = replace(parts_for(server.base), facts=parts.facts)
+            body = call(*CHART, by_reference(id="referring"), server=server.base, lacking=("observations",))
+            told.append(answer(body, here))
+            assert told[-1] == answer(body, replace(here, facts=None))
+    assert told[0] == told[3]
+    assert len({str(each) for each in told}) == 3
+    assert parts.facts is not None
+    assert parts.facts.answers > 0
+
+
 def test_an_ingredient_that_is_a_medication_is_read() -> None:
     mixture = medication("m1", None, ingredient=[{"itemReference": {"reference": "Medication/part"}}])
     assert stage(by_reference(), holds=(mixture, medication("part"))) == ("combination", ["m1", "part"])

@@ -40,15 +40,54 @@ def test_nesting_is_counted_exactly(value: dict[str, object], limit: int) -> Non
             decode_json(body, limit)
 
 
-@pytest.mark.parametrize(("levels", "accepted"), [(63, True), (64, True), (65, False)])
-def test_nesting_at_below_and_above_the_limit(levels: int, accepted: bool) -> None:
-    inner = b"[" * (levels - 1) + b"]" * (levels - 1)
-    body = b'{"a":' + inner + b"}"
-    if accepted:
-        assert decode_json(body, 64)
-    else:
-        with pytest.raises(MalformedJson):
-            decode_json(body, 64)
+NESTS = {
+    "arrays": (b"[", b"", b"]"),
+    "objects": (b'{"a":', b"{}", b"}"),
+    "both": (b'[{"a":', b"1", b"}]"),
+    "beside others": (b'[{"b":[1,"]"]},', b'"["', b",[]]"),
+    # the last of two counts, and the first is looked at all the same
+    "a value that is lost": (b'{"a":', b'{"a":[],"a":1}', b',"a":1}'),
+}
+
+
+@pytest.mark.parametrize("limit", [7, 8, 64, 65, 900])
+@pytest.mark.parametrize(("opening", "inner", "closing"), NESTS.values(), ids=NESTS)
+def test_nesting_at_and_above_the_limit(limit: int, opening: bytes, inner: bytes, closing: bytes) -> None:
+    """Whatever the levels are made of."""
+
+    def nested(times: int) -> bytes:
+        return b'{"z":' + opening * times + inner + closing * times + b"}"
+
+    most = 1 + (limit - depth_of(nested(1))) // (depth_of(nested(2)) - depth_of(nested(1)))
+    assert depth_of(nested(most)) <= limit < depth_of(nested(most + 1))
+    assert not is_too_deep(nested(most), limit)
+    assert is_too_deep(nested(most + 1), limit)
+
+
+def is_too_deep(body: bytes, limit: int) -> bool:
+    try:
+        decode_json(body, limit)
+    except MalformedJson as refused:
+        return refused.diagnostics == f"the body is nested deeper than {limit} levels"
+    return False
+
+
+def depth_of(body: bytes) -> int:
+    """The nesting of valid JSON text without escapes, counted bracket by bracket."""
+    level = deepest = 0
+    for outside in body.split(b'"')[::2]:
+        for byte in outside:
+            level += (byte in b"[{") - (byte in b"]}")
+            deepest = max(deepest, level)
+    return deepest
+
+
+@pytest.mark.parametrize("limit", [1024, 5000])
+def test_what_is_deeper_than_orjson_decodes_is_refused_whatever_the_limit(limit: int) -> None:
+    """The bound rests on it: orjson takes 1024 levels and no more."""
+    assert decode_json(b'{"a":' + b"[" * 1023 + b"]" * 1023 + b"}", limit)
+    with pytest.raises(MalformedJson, match="not valid JSON"):
+        decode_json(b'{"a":' + b"[" * 1024 + b"]" * 1024 + b"}", limit)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +102,15 @@ def test_nesting_at_below_and_above_the_limit(levels: int, accepted: bool) -> No
         b'{"a": Infinity}',
         b'{"a": 1,}',
         b'{"a": 1} {"b": 2}',
+        b'{"a": 1}, {"b": 2}',
+        b'{"a": 1}], [{"b": 2}',
+        b'{"a": 1}]], [[{"b": 2}',
+        b"]" * 960 + b"," + b"[" * 960,
+        b'], {"a": 1}, [',
+        b",",
+        b" ",
+        b'{"a": 1}]',
+        b'[{"a": 1}',
         b'{"a": 1} // comment',
         b"{'a': 1}",
         b'{"a": 01}',

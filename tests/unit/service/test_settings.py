@@ -20,6 +20,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert settings.max_body_bytes == 16 * 1024 * 1024
     assert settings.max_nesting == 64
     assert settings.response_extension
+    assert settings.remember_facts
     assert not settings.allow_as_of
     assert settings.canonical == "https://mda5-cds.example.org"
 
@@ -46,6 +47,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
             "MDA5_CDS_MAX_BODY_BYTES": "1000",
             "MDA5_CDS_MAX_NESTING": "20",
             "MDA5_CDS_RESPONSE_EXTENSION": "False",
+            "MDA5_CDS_REMEMBER_FACTS": "false",
             "MDA5_CDS_ALLOW_AS_OF": "true",
             "MDA5_CDS_INSECURE": "TRUE",
             "MDA5_CDS_LOG_LEVEL": "debug",
@@ -69,6 +71,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         max_body_bytes=1000,
         max_nesting=20,
         response_extension=False,
+        remember_facts=False,
         allow_as_of=True,
         insecure=True,
         log_level="DEBUG",
@@ -127,6 +130,7 @@ def test_identified_clients_have_a_request_rate(tmp_path: Path) -> None:
         ("MAX_BODY_BYTES", "16MiB", "MAX_BODY_BYTES must be a whole number above 0"),
         ("MAX_NESTING", "1.5", "MAX_NESTING must be a whole number above 0"),
         ("RESPONSE_EXTENSION", "yes", "RESPONSE_EXTENSION must be true or false"),
+        ("REMEMBER_FACTS", "no", "REMEMBER_FACTS must be true or false"),
         ("ALLOW_AS_OF", "1", "ALLOW_AS_OF must be true or false"),
         ("INSECURE", "on", "INSECURE must be true or false"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL must be"),
