@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,60 +31,77 @@ class GasValue:
     fio2: float | None = None
 
 
+Values = tuple[GasValue, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class GasResults:
-    """The results that blood gases are made of: arterial PaO2 and PaCO2, FiO2; one for each date."""
+    """The results that blood gases are made of: arterial PaO2 and PaCO2, FiO2; one for each date, oldest first."""
 
     pao2: tuple[Result, ...]
     paco2: tuple[Result, ...]
     fio2: tuple[Result, ...]
 
 
-def gradients(reported: Iterable[Result], parts: GasResults, policy: Policy) -> tuple[GasValue, ...]:
+@dataclass(frozen=True, slots=True)
+class Gas:
+    """A PaO2 and what belongs to the same gas, where that is known."""
+
+    pao2: Result
+    paco2: Result | None
+    fio2: Result | None
+
+
+def blood_gases(parts: GasResults, policy: Policy) -> tuple[Gas, ...]:
+    """One for each PaO2, oldest first."""
+    return tuple(
+        [Gas(pao2, same_gas(pao2, parts.paco2, policy), same_gas(pao2, parts.fio2, policy)) for pao2 in parts.pao2]
+    )
+
+
+def gradients(reported: tuple[Result, ...], gases: Iterable[Gas], parts: GasResults, policy: Policy) -> Values:
     """A-aDO2 in mmHg: reported ones, and one derived for each other gas with PaO2, PaCO2 and FiO2."""
-    return _joined(reported, parts, policy, _gradient)
+    return _joined(reported, gases, parts, policy, _gradient)
 
 
-def ratios(reported: Iterable[Result], parts: GasResults, policy: Policy) -> tuple[GasValue, ...]:
+def ratios(reported: tuple[Result, ...], gases: Iterable[Gas], parts: GasResults, policy: Policy) -> Values:
     """PaO2/FiO2 in mmHg: reported ones, and one derived for each other gas with PaO2 and FiO2."""
-    return _joined(reported, parts, policy, _ratio)
+    return _joined(reported, gases, parts, policy, _ratio)
 
 
-def pressures(parts: GasResults, policy: Policy) -> tuple[GasValue, ...]:
+def pressures(gases: Iterable[Gas]) -> Values:
     """Arterial PaO2 in mmHg."""
-    return tuple(_reported(parts.pao2, parts, policy))
+    return tuple(value for gas in gases if (value := _reported(gas.pao2, gas.fio2)))
 
 
-Derive = Callable[[Result, GasResults, Policy], GasValue | None]
+Derive = Callable[[Gas, Policy], GasValue | None]
 
 
-def _joined(reported: Iterable[Result], parts: GasResults, policy: Policy, derive: Derive) -> tuple[GasValue, ...]:
+def _joined(
+    reported: tuple[Result, ...], gases: Iterable[Gas], parts: GasResults, policy: Policy, derive: Derive
+) -> Values:
     """Reported and derived values, oldest first; a reported one of the same gas wins over the derived one."""
-    stated = tuple(reported)
-    values = list(_reported(stated, parts, policy))
-    for oxygen in parts.pao2:
-        if same_gas(oxygen, stated, policy) is None and (value := derive(oxygen, parts, policy)):
-            values.append(value)
+    found = [_reported(result, same_gas(result, parts.fio2, policy)) for result in reported]
+    found += [derive(gas, policy) for gas in gases if same_gas(gas.pao2, reported, policy) is None]
+    values = (value for value in found if value is not None)
     return tuple(sorted(values, key=lambda value: (value.when.start, value.when.end, value.sources)))
 
 
-def _reported(results: Iterable[Result], parts: GasResults, policy: Policy) -> Iterator[GasValue]:
-    for result in results:
-        if result.value is None:
-            continue
-        oxygen = same_gas(result, parts.fio2, policy)
-        yield GasValue(
-            value=result.value,
-            when=result.when,
-            sources=(result.source,),
-            recorded=result.recorded,
-            comparator=result.comparator,
-            fio2=oxygen.value if oxygen else None,
-        )
+def _reported(result: Result, fio2: Result | None) -> GasValue | None:
+    if result.value is None:
+        return None
+    return GasValue(
+        value=result.value,
+        when=result.when,
+        sources=(result.source,),
+        recorded=result.recorded,
+        comparator=result.comparator,
+        fio2=fio2.value if fio2 else None,
+    )
 
 
-def _ratio(pao2: Result, parts: GasResults, policy: Policy) -> GasValue | None:
-    fio2 = same_gas(pao2, parts.fio2, policy)
+def _ratio(gas: Gas, policy: Policy) -> GasValue | None:
+    pao2, fio2 = gas.pao2, gas.fio2
     if pao2.value is None or fio2 is None or not fio2.value:
         return None
     return GasValue(
@@ -103,8 +120,8 @@ def altitude(policy: Policy) -> str:
     return f"sea level ({figure(policy.barometric_pressure, 'mm[Hg]')}, site policy)"
 
 
-def _gradient(pao2: Result, parts: GasResults, policy: Policy) -> GasValue | None:
-    fio2, paco2 = same_gas(pao2, parts.fio2, policy), same_gas(pao2, parts.paco2, policy)
+def _gradient(gas: Gas, policy: Policy) -> GasValue | None:
+    pao2, paco2, fio2 = gas.pao2, gas.paco2, gas.fio2
     if pao2.value is None or fio2 is None or fio2.value is None or paco2 is None or paco2.value is None:
         return None
     inspired = fio2.value * (policy.barometric_pressure - policy.water_vapour_pressure)
@@ -126,16 +143,22 @@ def same_gas(result: Result, others: Sequence[Result], policy: Policy) -> Result
 
     At one distance the higher value counts (more oxygen makes the lungs look worse, not better).
     """
+    if not others:
+        return None
     window = timedelta(minutes=policy.gas_window_minutes)
     first = bisect_left(others, result.when.start - window, key=_start)
-    last = bisect_right(others, result.when.end + window, key=_start)
+    last = bisect_right(others, result.when.end + window, first, key=_start)
     near = [(_apart(result, other), other) for other in others[first:last]]
     fits = [(distance, other) for distance, other in near if distance <= window]
-    return min(fits, key=lambda pair: (pair[0], -higher_is_worse(pair[1]), pair[1].source), default=(None, None))[1]
+    return min(fits, key=_nearest)[1] if fits else None
 
 
 def _start(result: Result) -> datetime:
     return result.when.start
+
+
+def _nearest(pair: tuple[timedelta, Result]) -> tuple[timedelta, float, str]:
+    return pair[0], -higher_is_worse(pair[1]), pair[1].source
 
 
 def _apart(one: Result, other: Result) -> timedelta:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from cds_cards.proposals import Suggestion
@@ -45,6 +46,10 @@ class Reason:
     system: str | None = None
 
 
+# the same few on every card
+_written = lru_cache(maxsize=256)(repr)
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """A link of type `absolute`."""
@@ -84,6 +89,6 @@ class Card:
             self.detail,
             self.selection or "",
             *(repr(suggestion) for suggestion in self.suggestions),
-            *(repr(reason) for reason in self.override_reasons),
+            *(_written(reason) for reason in self.override_reasons),
             *(repr(link) for link in self.links),
         )

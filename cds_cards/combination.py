@@ -6,17 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from cds_cards.courses import (
-    CNI,
-    GLUCOCORTICOID,
-    Clock,
-    Families,
-    Run,
-    families,
-    ordered_runs,
-    stretches,
-)
+from cds_cards.courses import Begun, Clock, Run, begun, ordered_runs, stretches
 from cds_cards.guideline import Guideline
+from cds_cards.kinship import CNI, GLUCOCORTICOID, Families, families
 from cds_cards.pulses import pulse_runs
 from cds_cards.record import Administration, MedicationOrder
 
@@ -30,9 +22,10 @@ class Reading:
     """What ran, by one reading of the dates.
 
     `since`: first day of the combination that runs (None: none runs); `past`: first day of the last one that ran
-    before. `steps`: the first day of the unbroken course of each running agent.
+    before. `steps`: the first day of the unbroken course of each running agent. `orders`: those that were read.
     """
 
+    orders: tuple[Begun, ...]
     runs: tuple[Run, ...]
     running: frozenset[str]
     since: date | None
@@ -72,8 +65,20 @@ def read(
 ) -> Readings:
     """Read orders (therapy only) and doses given by both clocks: (widest, narrowest)."""
     kin = families(guideline)
-    widest, narrowest = (_read(orders, administrations, guideline, kin, clock) for clock in clocks)
-    return Readings(widest, narrowest)
+    widest = _read(orders, administrations, guideline, kin, clocks[0])
+    if _settled(orders, administrations, clocks[0]):
+        return Readings(widest, widest)
+    return Readings(widest, _read(orders, administrations, guideline, kin, clocks[1]))
+
+
+def _settled(orders: Sequence[MedicationOrder], administrations: Sequence[Administration], clock: Clock) -> bool:
+    """Whether the dates leave nothing open: each start and end is of one day, and no end lies before its start."""
+    return all(clock.one_day(item.when) for item in administrations) and all(
+        order.start is not None
+        and clock.one_day(order.start)
+        and (order.end is None or (clock.early(order.start) <= clock.early(order.end) == clock.late(order.end)))
+        for order in orders
+    )
 
 
 def _read(
@@ -83,19 +88,15 @@ def _read(
     kin: Families,
     clock: Clock,
 ) -> Reading:
-    daily = tuple(ordered_runs(orders, guideline, kin, clock))
-    runs = (*daily, *pulse_runs(orders, administrations, daily, guideline, clock))
+    read = begun(orders, clock)
+    daily = tuple(ordered_runs(read, guideline, kin, clock))
+    runs = (*daily, *pulse_runs(read, administrations, daily, guideline, clock))
     spans = list(_spans(runs, guideline, kin))
     glucocorticoid = [span for name, span in spans if name == GLUCOCORTICOID]
     completing = [span for name, span in spans if name != GLUCOCORTICOID]
-    completing_days = _unbroken(completing)
-    both = [
-        (max(one[0], other[0]), one[2] and other[2])
-        for one in glucocorticoid
-        for other in completing_days
-        if max(one[0], other[0]) <= min(one[1], other[1])
-    ]
+    both = list(_together(glucocorticoid, _unbroken(completing)))
     return Reading(
+        orders=read,
         runs=runs,
         running=frozenset(run.agent for run in runs if run.running),
         since=max((first for first, running in both if running), default=None),
@@ -118,6 +119,19 @@ def _spans(runs: Sequence[Run], guideline: Guideline, kin: Families) -> Iterator
     for name, group in by_lineage.items():
         for stretch in stretches(group):
             yield name, (stretch.first, stretch.last, stretch.running)
+
+
+def _together(one: Sequence[Span], other: Sequence[Span]) -> Iterator[tuple[date, bool]]:
+    """Where spans of both overlap: since which day, and whether both run. Each oldest first and without overlaps."""
+    here, there = 0, 0
+    while here < len(one) and there < len(other):
+        (first, last, runs), (begins, ends, also) = one[here], other[there]
+        if max(first, begins) <= min(last, ends):
+            yield max(first, begins), runs and also
+        if last < ends:
+            here += 1
+        else:
+            there += 1
 
 
 def _unbroken(spans: Iterable[Span]) -> list[Span]:

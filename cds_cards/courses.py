@@ -8,19 +8,17 @@ say is sure.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from cds_cards.guideline import Guideline, Policy
-from cds_cards.on_record import same_substance
+from cds_cards.kinship import Families
 from cds_cards.record import MedicationOrder
 from cds_cards.timeline import When
 
-GLUCOCORTICOID = "glucocorticoid"
-CNI = "calcineurin-inhibitor"
 PULSE = "pulse"
 
 # FHIR medicationrequest-status and -intent of orders that are no therapy (contract, *Status*).
@@ -78,10 +76,17 @@ class Clock:
         """The first day by this reading; None when it has not begun at `as_of` (a clock skew is granted)."""
         if when.start > self.latest:
             return None
-        first = self.early(when) if self.widest else self.late(when)
-        if first > max(self.today, self.early(when)):
+        early = self.early(when)
+        first = early if self.widest else self.late(when)
+        if first > max(self.today, early):
             return None
         return min(first, self.today)
+
+    def one_day(self, when: When) -> bool:
+        """Whether it is surely a day up to today: then both readings of it are the same."""
+        if when.exact:
+            return when.start <= self.as_of
+        return self.early(when) == self.late(when) <= self.today
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,56 +126,44 @@ def is_pulse(order: MedicationOrder, guideline: Guideline) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Families:
-    """Which agents stand for each other, by agent id.
+class Begun:
+    """An order, and the day on which it began by one reading: None when undated or not yet begun."""
 
-    `substance`: one name for agents that are the same drug (both mycophenolates). `lineage`: within it one drug may
-    replace another: the class of CNI and glucocorticoids, else the substance.
-    """
-
-    substance: Mapping[str, str]
-    lineage: Mapping[str, str]
+    order: MedicationOrder
+    first: date | None
 
 
-def families(guideline: Guideline) -> Families:
-    """Of all agents of the guideline."""
-    substance = {agent.id: min(same_substance(agent, guideline)) for agent in guideline.agents.values()}
-    of_class = {
-        agent.id: agent.agent_class for agent in guideline.agents.values() if agent.agent_class in (GLUCOCORTICOID, CNI)
-    }
-    return Families(substance, {**substance, **of_class})
+def begun(orders: Iterable[MedicationOrder], clock: Clock) -> tuple[Begun, ...]:
+    """The orders (therapy only) by the reading of the clock."""
+    return tuple(Begun(order, _first_day(order, clock)) for order in orders)
 
 
-def ordered_runs(orders: Sequence[MedicationOrder], guideline: Guideline, kin: Families, clock: Clock) -> Iterator[Run]:
-    """The runs of all orders but pulses. `orders` are therapy; one that has not begun yields nothing."""
+def ordered_runs(orders: Sequence[Begun], guideline: Guideline, kin: Families, clock: Clock) -> Iterator[Run]:
+    """The runs of all orders but pulses; one that has not begun yields nothing."""
     found: dict[str, set[date]] = {}
-    for order in orders:
-        if (first := begun(order, clock)) is not None:
-            found.setdefault(kin.lineage[order.agent], set()).add(first)
+    for item in orders:
+        if item.first is not None:
+            found.setdefault(kin.lineage[item.order.agent], set()).add(item.first)
     starts = {name: sorted(days) for name, days in found.items()}
-    for order in orders:
-        if not is_pulse(order, guideline):
-            run = _run(order, starts.get(kin.lineage[order.agent], []), clock)
+    for item in orders:
+        if not is_pulse(item.order, guideline):
+            run = _run(item, starts.get(kin.lineage[item.order.agent], []), clock)
             if run is not None:
                 yield run
 
 
-def begun(order: MedicationOrder, clock: Clock) -> date | None:
-    """The day on which a dated order began by this reading; None when undated or not yet begun."""
+def _first_day(order: MedicationOrder, clock: Clock) -> date | None:
     if order.start is None:
         return None
     # an order on record was written before now: only bounds and validity periods can reach into the future
     return clock.begin(order.start.until(clock.as_of) if order.start == order.authored else order.start)
 
 
-def _run(order: MedicationOrder, starts: Sequence[date], clock: Clock) -> Run | None:
+def _run(item: Begun, starts: Sequence[date], clock: Clock) -> Run | None:
+    order, first = item.order, item.first
     active = order.status == "active"
-    if order.start is not None:
-        first = begun(order, clock)
-    elif active or clock.widest:
+    if order.start is None and (active or clock.widest):
         first = date.min if clock.widest else clock.today
-    else:
-        first = None
     if first is None:
         return None
     if order.end is not None:

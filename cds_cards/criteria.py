@@ -26,23 +26,31 @@ class Verdict(StrEnum):
 
     def negated(self) -> Verdict:
         """Not: unknown stays unknown."""
-        return {Verdict.MET: Verdict.NOT_MET, Verdict.NOT_MET: Verdict.MET}.get(self, Verdict.UNKNOWN)
+        if self is Verdict.UNKNOWN:
+            return self
+        return Verdict.NOT_MET if self is Verdict.MET else Verdict.MET
 
 
 def all_of(verdicts: Iterable[Verdict]) -> Verdict:
     """And: one not-met decides; else one unknown leaves it unknown. Empty: met."""
-    seen = set(verdicts)
-    if Verdict.NOT_MET in seen:
-        return Verdict.NOT_MET
-    return Verdict.UNKNOWN if Verdict.UNKNOWN in seen else Verdict.MET
+    found = Verdict.MET
+    for verdict in verdicts:
+        if verdict is Verdict.NOT_MET:
+            return verdict
+        if verdict is Verdict.UNKNOWN:
+            found = verdict
+    return found
 
 
 def any_of(verdicts: Iterable[Verdict]) -> Verdict:
     """Or: one met decides; else one unknown leaves it unknown. Empty: not met."""
-    seen = set(verdicts)
-    if Verdict.MET in seen:
-        return Verdict.MET
-    return Verdict.UNKNOWN if Verdict.UNKNOWN in seen else Verdict.NOT_MET
+    found = Verdict.NOT_MET
+    for verdict in verdicts:
+        if verdict is Verdict.MET:
+            return verdict
+        if verdict is Verdict.UNKNOWN:
+            found = verdict
+    return found
 
 
 def none_of(verdicts: Iterable[Verdict]) -> Verdict:

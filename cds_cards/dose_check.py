@@ -9,8 +9,8 @@ from typing import Literal
 from cds_cards.criteria import Verdict
 from cds_cards.dose_bounds import Basis, Comparison, amount_mg, basis_of, compare, factor_of, repeats_sooner
 from cds_cards.dosing import BodySize, rounded_down
-from cds_cards.feasibility import CNI
 from cds_cards.guideline import Agent, Guideline, Regimen
+from cds_cards.kinship import CNI
 from cds_cards.record import Dose, DraftOrder
 from cds_cards.series import above, figure
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from cds_cards.disease import Population
@@ -65,19 +66,25 @@ def body_size(record: PatientRecord, population: Population, guideline: Guidelin
 
 def dose_range(regimen: Regimen, size: BodySize) -> DoseRange:
     """The regimen's range for this size; `mg/kg` and `mg/m2` need a weight, a weight and a height."""
-    mass, *per = regimen.unit.split("/")
-    unit = "/".join([mass, *(part for part in per if part not in ("kg", "m2"))])
+    per, unit = _per_size(regimen.unit)
     factor, missing = _factor(per, size)
     if factor is None:
         return DoseRange(regimen.id, None, None, unit, regimen.text, missing)
     low, high = round(regimen.low * factor, _DECIMALS), round(regimen.high * factor, _DECIMALS)
-    if len(per) == len(unit.split("/")) - 1:
+    if unit == regimen.unit:
         # A fixed dose: nothing was computed, so nothing is rounded.
         return DoseRange(regimen.id, low, high, unit, regimen.text, "", low, high)
     shown_low, shown_high = _inwards(low, high)
     amount = f"{shown_low:g}" if shown_low == shown_high else f"{shown_low:g}–{shown_high:g}"
     text = f"{amount} {unit} for this patient ({_of(per, size)}); reported: {regimen.text}"
     return DoseRange(regimen.id, low, high, unit, text, "", shown_low, shown_high)
+
+
+@lru_cache
+def _per_size(unit: str) -> tuple[tuple[str, ...], str]:
+    """What a reported amount is per (`mg/kg/day`: kg, day), and the unit that is left once the size is known."""
+    mass, *per = unit.split("/")
+    return tuple(per), "/".join([mass, *(part for part in per if part not in ("kg", "m2"))])
 
 
 def rounded_down(amount: float, increment: float | None = None) -> float:
@@ -131,7 +138,7 @@ def _none(record: PatientRecord, concept: str, name: str) -> str:
     return f"no usable {name} on record"
 
 
-def _factor(per: list[str], size: BodySize) -> tuple[float | None, str]:
+def _factor(per: tuple[str, ...], size: BodySize) -> tuple[float | None, str]:
     if "kg" not in per and "m2" not in per:
         return 1.0, ""
     if any(gap == "age" for gap, _ in size.gaps):
@@ -158,7 +165,7 @@ def _step(amount: float) -> float:
     return 10.0
 
 
-def _of(per: list[str], size: BodySize) -> str:
+def _of(per: tuple[str, ...], size: BodySize) -> str:
     if "kg" in per and size.weight is not None:
         return f"{figure(_number(size.weight), 'kg')}"
     return f"{size.bsa:.2f} m², Mosteller"

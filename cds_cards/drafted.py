@@ -31,6 +31,8 @@ class Orders:
 def orders(record: PatientRecord, as_of: datetime) -> Orders:
     """Of record and drafts. A draft with the id of an order replaces it; every intent of a draft counts."""
     on_record = tuple(order for order in record.orders if is_therapy(order))
+    if not record.drafts:
+        return Orders(on_record, on_record, on_record, ())
     drafted = {draft.order.source for draft in record.drafts}
     replaced = {order.source for order in on_record if order.status == "active"} & drafted
     giving = tuple(draft.order for draft in record.drafts if gives(draft))

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from cds_cards.feasibility import CNI, Barrier
+from cds_cards.feasibility import Barrier
 from cds_cards.guideline import Agent, Guideline
-from cds_cards.on_record import allergies_to, allergy_text, same_substance
+from cds_cards.kinship import Kin, Rivalry
+from cds_cards.on_record import allergies_in_force, allergy_text, speaks_of
 from cds_cards.pregnancy import Pregnancy
-from cds_cards.record import MedicationOrder, PatientRecord
+from cds_cards.record import Allergy, MedicationOrder, PatientRecord
 from cds_cards.therapy import Course, Therapy
 
-Kind = Literal[
-    "allergy",
-    "prohibited",
-    "running",
-    "drafted",
-    "pregnancy",
-    "second-cni",
-    "jak-with-biologic",
-    "second-jak",
-    "cni-not-feasible",
-]
-JAK = "jak-inhibitor"
-BIOLOGIC = "biologic"
+Kind = Literal["allergy", "prohibited", "running", "drafted", "pregnancy", "cni-not-feasible"] | Rivalry
 # FHIR medicationrequest-status of orders that never were, or are not yet; every other one forbids.
 _NO_PROHIBITION = frozenset({"entered-in-error", "cancelled", "draft", "unknown"})
 
@@ -41,60 +30,83 @@ class Exclusion:
     evidence: tuple[str, ...] = ()
 
 
-def exclusions(
-    agent: Agent,
-    record: PatientRecord,
-    therapy: Therapy,
-    pregnant: Pregnancy,
-    barriers: tuple[Barrier, ...],
-    guideline: Guideline,
-    as_of: datetime,
-) -> tuple[Exclusion, ...]:
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What of the patient excludes agents, looked up once for all of them.
+
+    `allergies` in force and `prohibitions` by source; `running` and `drafted` (and not running) agents; `given`: of
+    each of them a sentence and its references; `pregnancy`: the exclusion, and the agents that it is about.
+    `concerned`: all agents that these name, allergies and prohibitions apart.
+    """
+
+    allergies: tuple[Allergy, ...]
+    prohibitions: tuple[MedicationOrder, ...]
+    running: frozenset[str]
+    drafted: frozenset[str]
+    given: Mapping[str, tuple[str, tuple[str, ...]]]
+    pregnancy: Exclusion
+    not_in_pregnancy: frozenset[str]
+    concerned: frozenset[str]
+    zone: ZoneInfo
+
+
+def grounds(
+    record: PatientRecord, therapy: Therapy, pregnant: Pregnancy, guideline: Guideline, as_of: datetime
+) -> Grounds:
+    """What is on record, runs or is drafted, and the pregnancy where there is one."""
+    policy = guideline.policy
+    zone = ZoneInfo(policy.zone)
+    unsafe = frozenset(policy.pregnancy_not_suggested if pregnant.status == "yes" else ())
+    given = therapy.running | therapy.drafted
+    return Grounds(
+        allergies=allergies_in_force(record),
+        prohibitions=_prohibitions(record, as_of),
+        running=therapy.running,
+        drafted=therapy.drafted - therapy.running,
+        given={name: _given(name, therapy, guideline, zone) for name in given},
+        pregnancy=Exclusion("pregnancy", f"pregnancy (site policy): {pregnant.why}", pregnant.evidence),
+        not_in_pregnancy=unsafe,
+        concerned=given | unsafe,
+        zone=zone,
+    )
+
+
+def exclusions(agent: Agent, kin: Kin, barriers: tuple[Barrier, ...], on: Grounds) -> tuple[Exclusion, ...]:
     """All reasons, in a fixed order. `barriers` are those of a calcineurin inhibitor."""
-    zone = ZoneInfo(guideline.policy.zone)
-    own = same_substance(agent, guideline)
+    own = kin.own
+    if not (barriers or on.allergies or on.prohibitions) and kin.watched.isdisjoint(on.concerned):
+        return ()
     found = [
-        Exclusion("allergy", allergy_text(item, agent, zone), (item.source,))
-        for item in allergies_to(agent, record, guideline)
+        Exclusion("allergy", allergy_text(item, agent, on.zone), (item.source,))
+        for item in on.allergies
+        if speaks_of(item, agent, own)
     ]
     found += [Exclusion("cni-not-feasible", item.why, item.evidence) for item in barriers if not item.allergy]
     found += [
-        Exclusion("prohibited", _prohibition(order, agent, zone), (order.source,))
-        for order in _prohibitions(record, own, as_of)
+        Exclusion("prohibited", _prohibition(order, agent, on.zone), (order.source,))
+        for order in on.prohibitions
+        if order.agent in own
     ]
-    found += _given("running", own, therapy.running, therapy, guideline)
-    found += _given("drafted", own, therapy.drafted - therapy.running, therapy, guideline)
-    if pregnant.status == "yes" and own & set(guideline.policy.pregnancy_not_suggested):
-        found.append(Exclusion("pregnancy", f"pregnancy (site policy): {pregnant.why}", pregnant.evidence))
-    for kind, others in rivals(agent, guideline).items():
-        found += _given(kind, others, therapy.running | therapy.drafted, therapy, guideline)
+    found += _beside("running", own & on.running, on)
+    found += _beside("drafted", own & on.drafted, on)
+    if own & on.not_in_pregnancy:
+        found.append(on.pregnancy)
+    for kind, others in kin.rivals.items():
+        found += _beside(kind, others & on.given.keys(), on)
     return tuple(found)
 
 
-def rivals(agent: Agent, guideline: Guideline) -> Mapping[Kind, frozenset[str]]:
-    """The agents beside which this one is not suggested, by rule."""
-    own = same_substance(agent, guideline)
-    jaks = _ids(guideline, lambda other: other.agent_class == JAK)
-    if agent.agent_class == CNI:
-        return {"second-cni": _ids(guideline, lambda other: other.agent_class == CNI) - own}
-    if agent.agent_class == JAK:
-        return {"jak-with-biologic": _ids(guideline, lambda other: BIOLOGIC in other.roles), "second-jak": jaks - own}
-    return {"jak-with-biologic": jaks} if BIOLOGIC in agent.roles else {}
+def _beside(kind: Kind, names: frozenset[str], on: Grounds) -> Iterator[Exclusion]:
+    return (Exclusion(kind, *on.given[name]) for name in sorted(names))
 
 
-def _given(
-    kind: Kind, others: frozenset[str], given: frozenset[str], therapy: Therapy, guideline: Guideline
-) -> Iterator[Exclusion]:
-    zone = ZoneInfo(guideline.policy.zone)
-    for name in sorted(others & given):
-        courses = sorted(
-            (course for course in therapy.courses if course.agent == name and course.status != "past"),
-            key=lambda course: course.evidence,
-        )
-        evidence = tuple(dict.fromkeys(source for course in courses for source in course.evidence))
-        yield Exclusion(
-            kind, _course_text(guideline.agents[name].name, name in therapy.running, courses, zone), evidence
-        )
+def _given(name: str, therapy: Therapy, guideline: Guideline, zone: ZoneInfo) -> tuple[str, tuple[str, ...]]:
+    courses = sorted(
+        (course for course in therapy.courses if course.agent == name and course.status != "past"),
+        key=lambda course: course.evidence,
+    )
+    evidence = tuple(dict.fromkeys(source for course in courses for source in course.evidence))
+    return _course_text(guideline.agents[name].name, name in therapy.running, courses, zone), evidence
 
 
 def _course_text(name: str, running: bool, courses: list[Course], zone: ZoneInfo) -> str:
@@ -106,22 +118,18 @@ def _course_text(name: str, running: bool, courses: list[Course], zone: ZoneInfo
     return f"{name} runs{since}{by_text}"
 
 
-def _prohibitions(record: PatientRecord, own: frozenset[str], as_of: datetime) -> list[MedicationOrder]:
+def _prohibitions(record: PatientRecord, as_of: datetime) -> tuple[MedicationOrder, ...]:
     """The doNotPerform orders in force; one whose stated end has passed forbids no longer."""
     drafted = [draft.order for draft in record.drafts if draft.order.status not in ("entered-in-error", "cancelled")]
-    standing = [order for order in record.orders if order.status not in _NO_PROHIBITION]
+    standing = [order for order in record.orders if order.prohibited and order.status not in _NO_PROHIBITION]
     found = [
         order
         for order in (*standing, *drafted)
-        if order.prohibited and order.agent in own and not (order.end is not None and order.end.end < as_of)
+        if order.prohibited and not (order.end is not None and order.end.end < as_of)
     ]
-    return sorted(found, key=lambda order: order.source)
+    return tuple(sorted(found, key=lambda order: order.source))
 
 
 def _prohibition(order: MedicationOrder, agent: Agent, zone: ZoneInfo) -> str:
     dated = f" of {order.authored.day(zone)}" if order.authored is not None else ""
     return f"an order{dated} says not to give {agent.name}"
-
-
-def _ids(guideline: Guideline, wanted: Callable[[Agent], bool]) -> frozenset[str]:
-    return frozenset(agent.id for agent in guideline.agents.values() if wanted(agent))

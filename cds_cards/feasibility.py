@@ -13,7 +13,6 @@ from cds_cards.record import PatientRecord, Result
 from cds_cards.series import Current, below, current, figure, lower_is_worse, unread_since
 from cds_cards.timeline import aged_at_most
 
-CNI = "calcineurin-inhibitor"
 _EGFR_UNIT = "mL/min/1.73 m²"
 
 

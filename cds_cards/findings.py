@@ -9,11 +9,11 @@ from cds_cards.assessment import Assessment
 from cds_cards.criteria import Finding, Verdict
 from cds_cards.gaps import DataGap
 from cds_cards.guideline import Guideline
+from cds_cards.kinship import CNI
 from cds_cards.orders.findings import order_findings
 from cds_cards.record import Result
 from cds_cards.risk import DECISIVE, RELAPSE, RiskFactor
 from cds_cards.standing import (
-    CNI,
     COMBINATION,
     NEEDS_COMBINATION,
     cni_feasible,
@@ -37,16 +37,22 @@ _SUPPORTING_GAPS = frozenset({"weight", "height", "dose", "calcineurin-level"})
 
 def findings(assessment: Assessment, guideline: Guideline) -> Mapping[str, Finding]:
     """All findings by name."""
+    drafted = {finding.criterion: finding for finding in order_findings(assessment, guideline)}
+    return {**patient_findings(assessment, guideline), **drafted}
+
+
+def patient_findings(assessment: Assessment, guideline: Guideline) -> Mapping[str, Finding]:
+    """The findings that no drafted order makes, by name."""
+    regimen = given(assessment.therapy)
     found = [
         *_scope(assessment),
-        *_treatment(assessment, guideline),
-        *_response(assessment, guideline),
-        *_monitoring(assessment, guideline),
+        *_treatment(assessment, guideline, regimen),
+        *_response(assessment, guideline, regimen),
+        *_monitoring(assessment, regimen),
         *_transplant(assessment, guideline),
-        *_not_recommended(assessment, guideline),
+        *_not_recommended(assessment, guideline, regimen),
         *_prognosis(assessment),
         *_diagnosis(assessment),
-        *order_findings(assessment, guideline),
         _deciding_gap(assessment, guideline),
     ]
     return {finding.criterion: finding for finding in found}
@@ -65,11 +71,10 @@ def _scope(assessment: Assessment) -> Iterator[Finding]:
     yield Finding("maintenance", induction.negated(), why, evidence)
 
 
-def _treatment(assessment: Assessment, guideline: Guideline) -> Iterator[Finding]:
+def _treatment(assessment: Assessment, guideline: Guideline, regimen: tuple[str, ...]) -> Iterator[Finding]:
     therapy = assessment.therapy
     missing = combination_missing(therapy)
     yield missing
-    regimen = given(therapy)
     yield Finding("no-combination-seen", Verdict.of(therapy.stage not in COMBINATION), missing.because, regimen)
     feasible = cni_feasible(assessment.safety, guideline)
     yield feasible
@@ -84,7 +89,7 @@ def _treatment(assessment: Assessment, guideline: Guideline) -> Iterator[Finding
     yield Finding("escalated", escalated, f"stage {therapy.stage}", regimen)
 
 
-def _response(assessment: Assessment, guideline: Guideline) -> Iterator[Finding]:
+def _response(assessment: Assessment, guideline: Guideline, regimen: tuple[str, ...]) -> Iterator[Finding]:
     response, therapy = assessment.refractoriness, assessment.therapy
     yield response_failing(therapy, response)
     doubt = Verdict.of(response.status == "possible")
@@ -93,7 +98,7 @@ def _response(assessment: Assessment, guideline: Guideline) -> Iterator[Finding]
     # a start that is not known cannot be called too early
     late_enough = therapy.stage in COMBINATION and (days is None or days[1] >= guideline.policy.assess_from_day)
     not_assessable = Verdict.of(response.status == "not-assessable" and late_enough)
-    yield Finding("response-not-assessable", not_assessable, response.why, given(therapy))
+    yield Finding("response-not-assessable", not_assessable, response.why, regimen)
     worsening = Verdict.of(response.status == "too-early" and bool(response.worsening))
     yield Finding("early-worsening", worsening, "; ".join(response.worsening), _worsening_sources(assessment))
     signs = assessment.relapse_signs
@@ -137,7 +142,7 @@ def _once(*sources: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(sources))
 
 
-def _monitoring(assessment: Assessment, guideline: Guideline) -> Iterator[Finding]:
+def _monitoring(assessment: Assessment, regimen: tuple[str, ...]) -> Iterator[Finding]:
     levels = assessment.levels
     # what may be due is asked for: only a level that is surely not due keeps silent
     due = [level for level in levels if level.due is not Verdict.NOT_MET]
@@ -148,7 +153,7 @@ def _monitoring(assessment: Assessment, guideline: Guideline) -> Iterator[Findin
         off = [level for level in levels if level.judged in judged]
         evidence = _once(*_sources(level.judged_on for level in off))
         yield Finding(name, Verdict.of(bool(off)), "; ".join(level.judged_why for level in off), evidence)
-    yield Finding("stage-known", Verdict.of(assessment.therapy.stage != "unknown"), "", given(assessment.therapy))
+    yield Finding("stage-known", Verdict.of(assessment.therapy.stage != "unknown"), "", regimen)
 
 
 def _transplant(assessment: Assessment, guideline: Guideline) -> Iterator[Finding]:
@@ -161,7 +166,7 @@ def _transplant(assessment: Assessment, guideline: Guideline) -> Iterator[Findin
     yield Finding("transplant-open", unsettled, transplant.addressed_why, transplant.evidence)
 
 
-def _not_recommended(assessment: Assessment, guideline: Guideline) -> Iterator[Finding]:
+def _not_recommended(assessment: Assessment, guideline: Guideline, regimen: tuple[str, ...]) -> Iterator[Finding]:
     therapy = assessment.therapy
     for name in ("rec-8", "rec-9", "rec-10"):
         running = not_recommended(name, guideline) & therapy.running
@@ -174,7 +179,7 @@ def _not_recommended(assessment: Assessment, guideline: Guideline) -> Iterator[F
     recent = recently_begun("rec-8", assessment, guideline)
     instead = therapy.stage in NEEDS_COMBINATION
     why = "it stands in place of a combination" if instead else "it began recently, or its start is not known"
-    evidence = given(therapy) if instead else _once(*(source for course in recent for source in course.evidence))
+    evidence = regimen if instead else _once(*(source for course in recent for source in course.evidence))
     yield Finding("rec-8-matters", Verdict.of(instead or bool(recent)), why, evidence)
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from cds_cards.blood_gas import GasValue
 from cds_cards.criteria import Verdict, all_of
 from cds_cards.guideline import Policy
 from cds_cards.record import Result
-from cds_cards.timeline import When, aged_at_most, days_at_least, days_at_most
+from cds_cards.timeline import When, aged_at_most, calendar_days, days_apart, reaches_day
 
 _DECIMALS = 9
 """Differences smaller than this are the arithmetic's, not the patient's."""
@@ -48,7 +49,7 @@ class Choice:
         return self.values[-1] if self.values else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Step:
     """The step of therapy whose response is judged: its start, and the instant from which ages are counted back."""
 
@@ -56,18 +57,23 @@ class Step:
     policy: Policy
     as_of: datetime
 
-    @property
+    @cached_property
     def zone(self) -> ZoneInfo:
         """The site's zone."""
         return ZoneInfo(self.policy.zone)
 
+    @cached_property
+    def _days(self) -> tuple[date, date]:
+        return calendar_days(self.since, self.zone)
+
     def within(self, when: When, first: int, last: int) -> Verdict:
         """Whether a date lies on calendar days `first` to `last` of the step."""
-        return all_of((self.from_day(when, first), days_at_most(self.since, when, last, self.zone)))
+        apart = days_apart(self._days, calendar_days(when, self.zone))
+        return all_of((reaches_day(apart, first), reaches_day(apart, last + 1).negated()))
 
     def from_day(self, when: When, first: int) -> Verdict:
         """Whether a date lies on calendar day `first` of the step or later."""
-        return days_at_least(self.since, when, first, self.zone)
+        return reaches_day(days_apart(self._days, calendar_days(when, self.zone)), first)
 
     def baseline(self, values: Iterable[Value]) -> Choice:
         """The last value around the start, else the first of the days after it."""
@@ -81,18 +87,16 @@ class Step:
 
     def follow_up(self, values: Iterable[Value], baseline: Value) -> Choice:
         """The newest value that is late enough after the start and after the baseline, and not too old."""
-        policy = self.policy
+        policy, began = self.policy, calendar_days(baseline.when, self.zone)
         distance, limit = policy.follow_up_after_baseline_days, timedelta(days=policy.follow_up_current_days)
-        return last(
-            (value for value in values if value != baseline),
-            lambda value: all_of(
-                (
-                    self.from_day(value.when, policy.follow_up_from_day),
-                    days_at_least(baseline.when, value.when, distance, self.zone),
-                    aged_at_most(value.when, self.as_of, limit),
-                )
-            ),
-        )
+
+        def fits(value: Value) -> Verdict:
+            days = calendar_days(value.when, self.zone)
+            late = reaches_day(days_apart(self._days, days), policy.follow_up_from_day)
+            apart = reaches_day(days_apart(began, days), distance)
+            return all_of((late, apart, aged_at_most(value.when, self.as_of, limit)))
+
+        return last((value for value in values if value is not baseline and value != baseline), fits)
 
 
 Within = Callable[[Value], Verdict]
@@ -101,15 +105,17 @@ Within = Callable[[Value], Verdict]
 def last(values: Iterable[Value], within: Within) -> Choice:
     """The newest value within the limits."""
     pool = _pool(values, within)
-    sure = [value.when.start for value, verdict in pool if verdict is Verdict.MET]
-    return Choice(tuple(value for value, _ in pool if not sure or value.when.end >= max(sure)), sure=bool(sure))
+    latest = max((value.when.start for value, verdict in pool if verdict is Verdict.MET), default=None)
+    found = tuple(value for value, _ in pool if latest is None or value.when.end >= latest)
+    return Choice(found, sure=latest is not None)
 
 
 def first(values: Iterable[Value], within: Within) -> Choice:
     """The oldest value within the limits."""
     pool = _pool(values, within)
-    sure = [value.when.end for value, verdict in pool if verdict is Verdict.MET]
-    return Choice(tuple(value for value, _ in pool if not sure or value.when.start <= min(sure)), sure=bool(sure))
+    earliest = min((value.when.end for value, verdict in pool if verdict is Verdict.MET), default=None)
+    found = tuple(value for value, _ in pool if earliest is None or value.when.start <= earliest)
+    return Choice(found, sure=earliest is not None)
 
 
 def _pool(values: Iterable[Value], within: Within) -> list[tuple[Value, Verdict]]:
@@ -119,10 +125,12 @@ def _pool(values: Iterable[Value], within: Within) -> list[tuple[Value, Verdict]
     by_date: dict[tuple[datetime, datetime], list[tuple[Value, Verdict]]] = {}
     for value, verdict in final or judged:
         by_date.setdefault((value.when.start, value.when.end), []).append((value, verdict))
-    return [_of_one_date(group) for _, group in sorted(by_date.items(), key=lambda item: item[0])]
+    return [_of_one_date(by_date[date]) for date in sorted(by_date)]
 
 
 def _of_one_date(group: list[tuple[Value, Verdict]]) -> tuple[Value, Verdict]:
+    if len(group) == 1:
+        return group[0]
     issued = [value.issued for value, _ in group if value.issued is not None]
     if len(issued) == len(group):
         group = [item for item in group if item[0].issued == max(issued)]

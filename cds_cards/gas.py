@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from cds_cards.blood_gas import GasResults, GasValue, gradients, pressures, ratios
+from cds_cards.blood_gas import GasResults, GasValue, blood_gases, gradients, pressures, ratios
 from cds_cards.criteria import Verdict, all_of, any_of, unanimous
 from cds_cards.guideline import Policy
-from cds_cards.hypoxaemia import HypoxaemiaEvent, Reading, of_gradient, of_pressure, of_ratio, of_saturations
+from cds_cards.hypoxaemia import HypoxaemiaEvent, Reading, of_gradients, of_pressures, of_ratios, of_saturations
 from cds_cards.record import PatientRecord, Result
 from cds_cards.series import Worse, countable, higher_is_worse, lower_is_worse, one_per_date
 from cds_cards.timeline import aged_at_most, whole_years
@@ -46,13 +47,14 @@ def gases(record: PatientRecord, population_age: Years, policy: Policy, as_of: d
     )
     reported_gradients = _series(record, "a-a-gradient", higher_is_worse, policy, as_of)
     reported_ratios = _series(record, "pf-ratio", lower_is_worse, policy, as_of, arterial=True)
-    alveolar = gradients(reported_gradients, parts, policy)
-    horowitz = ratios(reported_ratios, parts, policy)
-    oxygen = pressures(parts, policy)
+    samples = blood_gases(parts, policy)
+    alveolar = gradients(reported_gradients, samples, parts, policy)
+    horowitz = ratios(reported_ratios, samples, parts, policy)
+    oxygen = pressures(samples)
     readings = [
-        *(of_pressure(value, policy) for value in oxygen),
-        *(of_ratio(value, policy) for value in horowitz),
-        *(reading for value in alveolar if (reading := of_gradient(value, population_age, policy))),
+        *of_pressures(oxygen, policy),
+        *of_ratios(horowitz, policy),
+        *of_gradients(alveolar, population_age, policy),
         *of_saturations(_saturations(record, policy, as_of), policy),
     ]
     events = (HypoxaemiaEvent(r.when, r.said, r.sources) for r in readings if r.verdict is Verdict.MET)
@@ -69,9 +71,9 @@ def hypoxaemic(gases: Gases, record: PatientRecord, policy: Policy, as_of: datet
     born = record.person.born
     age = whole_years(born, as_of, ZoneInfo(policy.zone)) if born else None
     kinds = (
-        _newest([of_pressure(value, policy) for value in gases.pressures]),
-        _newest([of_ratio(value, policy) for value in gases.ratios]),
-        _newest([reading for value in gases.gradients if (reading := of_gradient(value, age, policy))]),
+        of_pressures(_newest(gases.pressures), policy),
+        of_ratios(_newest(gases.ratios), policy),
+        _newest(of_gradients(gases.gradients, age, policy)),
         _newest(list(of_saturations(_saturations(record, policy, as_of), policy))),
     )
     recent = [kind for kind in kinds if _may_be_recent(kind, as_of, limit)]
@@ -102,13 +104,15 @@ def _series(
     For a gas *current* is the shortest period for which one speaks (that of rec-5): a final gas of last week does
     not silence the preliminary one of today.
     """
-    usable = (
+    usable = [
         result
         for result in record.results_of(concept)
         if result.value is not None
         and (result.variant == ARTERIAL or not arterial)
         and (result.comparator is None or not exact)
-    )
+    ]
+    if not usable:
+        return ()
     return one_per_date(countable(usable, as_of, timedelta(days=policy.hypoxaemic_days)), worse)
 
 
@@ -116,10 +120,13 @@ def _saturations(record: PatientRecord, policy: Policy, as_of: datetime) -> tupl
     return _series(record, "spo2", lower_is_worse, policy, as_of)
 
 
-def _newest(readings: Sequence[Reading]) -> tuple[Reading, ...]:
-    """The readings that may be the newest."""
-    latest = max((reading.when.start for reading in readings), default=None)
-    return tuple(reading for reading in readings if latest is not None and reading.when.end >= latest)
+_Dated = TypeVar("_Dated", Reading, GasValue)
+
+
+def _newest(values: Sequence[_Dated]) -> tuple[_Dated, ...]:
+    """The values or readings that may be the newest."""
+    latest = max((value.when.start for value in values), default=None)
+    return tuple(value for value in values if latest is not None and value.when.end >= latest)
 
 
 def _now(kind: Iterable[Reading], as_of: datetime, limit: timedelta) -> Verdict:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from cds_cards.courses import GLUCOCORTICOID, Clock, Run
+from cds_cards.courses import Clock, Run
 from cds_cards.guideline import Guideline
+from cds_cards.kinship import GLUCOCORTICOID
 from cds_cards.pulses import GIVEN
 from cds_cards.record import MedicationOrder, PatientRecord
 from cds_cards.series import current, figure

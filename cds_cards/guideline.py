@@ -19,6 +19,7 @@ __all__ = [
     "ICD10CM",
     "ICD10PCS",
     "LOINC",
+    "REMEMBERED",
     "RXNORM",
     "SNOMED",
     "Agent",
@@ -51,6 +52,8 @@ AgentClass = Literal[
     "antifibrotic",
 ]
 GUIDELINE_ID = "final"
+REMEMBERED = 4
+"""Of how many guidelines (a service has one) is kept what was worked out from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +208,12 @@ class RiskFactorRule:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Guideline:
-    """All of `cds_cards/knowledge/`, checked."""
+    """All of `cds_cards/knowledge/`, checked.
+
+    Equal to itself alone, so that what follows from it for every patient is worked out once (`functools.lru_cache`).
+    """
 
     knowledge_version: str
     title: str

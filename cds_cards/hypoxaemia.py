@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from cds_cards.blood_gas import GasValue
 from cds_cards.criteria import Verdict, unanimous
-from cds_cards.guideline import Policy
+from cds_cards.guideline import REMEMBERED, Policy
 from cds_cards.record import Result
 from cds_cards.series import above, below, figure
 from cds_cards.timeline import When
@@ -28,37 +29,49 @@ class HypoxaemiaEvent:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One value held against its limit: the verdict, and the sentence that names value, date and limit."""
+    """One value held against its limit. `said`, the sentence on it, is written when it is asked for: mostly it is not.
+
+    `limit` and `note` are words of that sentence.
+    """
 
     verdict: Verdict
-    said: str
+    kind: str
+    value: float
+    comparator: str | None
+    unit: str
     when: When
     sources: tuple[str, ...]
+    limit: str
+    zone: ZoneInfo
+    note: str = ""
+
+    @property
+    def said(self) -> str:
+        """The sentence that names value, date and limit."""
+        number = figure(self.value, self.unit, self.comparator)
+        return f"{self.kind} {number} on {self.when.day(self.zone)}{self.note} ({self.limit})"
 
 
-def of_pressure(value: GasValue, policy: Policy) -> Reading:
-    """Arterial PaO2 below the limit."""
-    limit = policy.hypoxaemia_pao2
-    verdict = below(value.value, value.comparator, limit)
-    return _reading(verdict, "PaO2", value, f"limit {figure(limit, MMHG)}", policy)
+def of_pressures(values: Iterable[GasValue], policy: Policy) -> list[Reading]:
+    """Each arterial PaO2: whether it lies below the limit."""
+    return _held_below("PaO2", values, policy.hypoxaemia_pao2, policy)
 
 
-def of_ratio(value: GasValue, policy: Policy) -> Reading:
-    """Arterial PaO2/FiO2 below the limit."""
-    limit = policy.hypoxaemia_pf
-    verdict = below(value.value, value.comparator, limit)
-    return _reading(verdict, "PaO2/FiO2", value, f"limit {figure(limit, MMHG)}", policy)
+def of_ratios(values: Iterable[GasValue], policy: Policy) -> list[Reading]:
+    """Each arterial PaO2/FiO2: whether it lies below the limit."""
+    return _held_below("PaO2/FiO2", values, policy.hypoxaemia_pf, policy)
 
 
-def of_gradient(value: GasValue, age: tuple[int, int] | None, policy: Policy) -> Reading | None:
-    """A-aDO2 above the age's limit; None when it was not measured on room air, for which alone the limit holds."""
-    if value.fio2 is None or above(value.fio2, None, policy.room_air_fio2) is Verdict.MET:
-        return None
+def of_gradients(values: Iterable[GasValue], age: tuple[int, int] | None, policy: Policy) -> list[Reading]:
+    """Each A-aDO2 on room air, for which alone the limit holds: whether it lies above the age's limit."""
+    kind, zone = "A-aDO2 on room air", ZoneInfo(policy.zone)
+    on_air = [v for v in values if v.fio2 is not None and above(v.fio2, None, policy.room_air_fio2) is not Verdict.MET]
     if age is None:
-        return _reading(Verdict.UNKNOWN, "A-aDO2 on room air", value, "limit by age, which is unknown", policy)
+        return [_reading(Verdict.UNKNOWN, kind, value, "limit by age, which is unknown", zone) for value in on_air]
     limits = [gradient_limit(years, policy) for years in age]
-    verdict = unanimous(above(value.value, value.comparator, limit) for limit in limits)
-    return _reading(verdict, "A-aDO2 on room air", value, f"limit by age {figure(limits[-1], MMHG)}", policy)
+    words = f"limit by age {figure(limits[-1], MMHG)}"
+    verdicts = [unanimous(above(value.value, value.comparator, limit) for limit in limits) for value in on_air]
+    return [_reading(verdict, kind, value, words, zone) for value, verdict in zip(on_air, verdicts, strict=True)]
 
 
 def gradient_limit(years: int, policy: Policy) -> float:
@@ -69,23 +82,24 @@ def gradient_limit(years: int, policy: Policy) -> float:
 def of_saturations(results: Iterable[Result], policy: Policy) -> Iterator[Reading]:
     """Each SpO2, oldest first: met when it and another one in the policy's hours before it lie below the limit."""
     window, zone = timedelta(hours=policy.spo2_pair_hours), ZoneInfo(policy.zone)
+    limit = f"{_limit(policy.hypoxaemia_spo2, '%')}, twice"
     low: list[Result] = []
     for result in results:
         if result.value is None:
             continue
-        said = f"SpO2 {figure(result.value, '%', result.comparator)} on {result.when.day(zone)}"
         verdict = below(result.value, result.comparator, policy.hypoxaemia_spo2)
-        partner = _partner(result, low, window) if verdict is Verdict.MET else None
-        if partner is not None and partner.value is not None:
-            before = figure(partner.value, "%", partner.comparator)
-            said += f" and {before} within {policy.spo2_pair_hours:g} hours before"
-        elif verdict is Verdict.MET:
-            verdict, said = Verdict.NOT_MET, f"{said}, low once only"
-        sources = (result.source,) if partner is None else (partner.source, result.source)
-        limit = f"limit {figure(policy.hypoxaemia_spo2, '%')}, twice"
-        yield Reading(verdict, f"{said} ({limit})", result.when, tuple(dict.fromkeys(sources)))
-        if below(result.value, result.comparator, policy.hypoxaemia_spo2) is Verdict.MET:
+        note: str = ""
+        sources: tuple[str, ...] = (result.source,)
+        if verdict is Verdict.MET:
+            partner = _partner(result, low, window)
             low.append(result)
+            if partner is not None and partner.value is not None:
+                before = figure(partner.value, "%", partner.comparator)
+                note = f" and {before} within {policy.spo2_pair_hours:g} hours before"
+                sources = tuple(dict.fromkeys((partner.source, result.source)))
+            else:
+                verdict, note = Verdict.NOT_MET, ", low once only"
+        yield Reading(verdict, "SpO2", result.value, result.comparator, "%", result.when, sources, limit, zone, note)
 
 
 def _partner(result: Result, low: list[Result], window: timedelta) -> Result | None:
@@ -98,8 +112,17 @@ def _partner(result: Result, low: list[Result], window: timedelta) -> Result | N
     return None
 
 
-def _reading(verdict: Verdict, kind: str, value: GasValue, limit: str, policy: Policy) -> Reading:
-    said = f"{kind} {figure(value.value, MMHG, value.comparator)} on {value.when.day(ZoneInfo(policy.zone))}"
-    if value.derived:
-        said += f", derived from {value.recorded}"
-    return Reading(verdict, f"{said} ({limit})", value.when, value.sources)
+@lru_cache(8 * REMEMBERED)
+def _limit(limit: float, unit: str) -> str:
+    """A limit of the policy, for a sentence."""
+    return f"limit {figure(limit, unit)}"
+
+
+def _held_below(kind: str, values: Iterable[GasValue], limit: float, policy: Policy) -> list[Reading]:
+    words, zone = _limit(limit, MMHG), ZoneInfo(policy.zone)
+    return [_reading(below(value.value, value.comparator, limit), kind, value, words, zone) for value in values]
+
+
+def _reading(verdict: Verdict, kind: str, value: GasValue, limit: str, zone: ZoneInfo) -> Reading:
+    note = f", derived from {value.recorded}" if value.derived else ""
+    return Reading(verdict, kind, value.value, value.comparator, MMHG, value.when, value.sources, limit, zone, note)

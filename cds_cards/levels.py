@@ -9,8 +9,8 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from cds_cards.criteria import Verdict, all_of, unanimous
-from cds_cards.feasibility import CNI
 from cds_cards.guideline import Guideline
+from cds_cards.kinship import CNI
 from cds_cards.policy import Policy
 from cds_cards.record import PatientRecord, Result
 from cds_cards.series import above, below, current, figure, newest

@@ -10,12 +10,16 @@ _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _AUTOLINK = re.compile(r"(?<=:)/(?=/)|(?<=\bwww)\.|@", re.IGNORECASE)
 _BLOCK = re.compile(r"^(\d*)([>+=.)-])")
-_WORD = re.compile(r"[a-z](?![A-Z])")
+# what holds none of these and does not begin as a block needs nothing of the above
+_PLAIN = re.compile(r"[^\\`*_\[\]|~#&<@]*")
+_LINKS = ("://", "www.")
 
 
 def inert(text: str) -> str:
     """Text that may hold what someone typed into the record: shown as it is, never as markup, link or tag; one line."""
     line = " ".join(text.split())
+    if _is_plain(line):
+        return line
     line = _SPECIAL.sub(r"\\\1", line).replace("&", "&amp;")
     # what starts a list, a quotation or a heading
     line = _BLOCK.sub(r"\1\\\2", line)
@@ -23,15 +27,21 @@ def inert(text: str) -> str:
     return _AUTOLINK.sub(lambda match: "\\" + match.group(), line)
 
 
+def _is_plain(line: str) -> bool:
+    lower = line.lower()
+    return not (_BLOCK.match(line) or any(link in lower for link in _LINKS)) and _PLAIN.fullmatch(line) is not None
+
+
 def sentence(text: str) -> str:
     """The text as a sentence: first letter upper case, a full stop at the end."""
-    text = text.strip()
-    return capital(text) + ("" if not text or text[-1] in ".!?:" else ".")
+    text = capital(text.strip())
+    return text if not text or text[-1] in ".!?:" else f"{text}."
 
 
 def capital(text: str) -> str:
     """With its first letter in upper case; eGFR and pH keep theirs."""
-    return text[:1].upper() + text[1:] if _WORD.match(text) else text
+    word = "a" <= text[:1] <= "z" and not "A" <= text[1:2] <= "Z"
+    return text[:1].upper() + text[1:] if word else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ class Detail:
 
 
 def _bullets(title: str, lines: Iterable[str]) -> str:
-    items = "\n".join(f"- {sentence(line)}" for line in dict.fromkeys(lines) if line.strip())
+    items = "\n".join([f"- {sentence(line)}" for line in dict.fromkeys(lines) if line and not line.isspace()])
     if not items or not title:
         return items
     return f"**{title}**\n\n{items}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from cds_cards.exclusions import BIOLOGIC, rivals
-from cds_cards.feasibility import CNI
 from cds_cards.guideline import Agent, Caution, Guideline
-from cds_cards.on_record import in_force, same_substance
-from cds_cards.record import Key, PatientRecord
+from cds_cards.kinship import BIOLOGIC, CNI, GLUCOCORTICOID, Kin
+from cds_cards.on_record import allergies_in_force
+from cds_cards.record import Key, PatientRecord, Unread
 from cds_cards.therapy import Therapy
 
 # The cautions of `knowledge/agents.toml` that depend on the patient; any other is shown with its agent, without rank.
@@ -44,53 +43,82 @@ class Fertility:
     man: str
 
 
-def marks(
-    agent: Agent, record: PatientRecord, therapy: Therapy, fertility: Fertility, guideline: Guideline
-) -> tuple[Mark, ...]:
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What of the patient the marks depend on, looked up once for all agents.
+
+    `biologic` and `cni`: whether one runs or is drafted. The others are agent ids: `allergies` in force, and what could
+    not be read and names agents: allergies, and orders or administrations.
+    """
+
+    fertility: Fertility
+    biologic: bool
+    cni: bool
+    allergies: frozenset[str]
+    unread_allergies: frozenset[str]
+    unread_orders: frozenset[str]
+
+    @property
+    def named(self) -> bool:
+        """Whether any agent is named."""
+        return bool(self.allergies or self.unread_allergies or self.unread_orders)
+
+
+def doubts(record: PatientRecord, therapy: Therapy, fertility: Fertility, guideline: Guideline) -> Doubts:
+    """Of the record and of what runs or is drafted."""
+    given = [guideline.agents[name] for name in therapy.running | therapy.drafted]
+    return Doubts(
+        fertility=fertility,
+        biologic=any(BIOLOGIC in agent.roles for agent in given),
+        cni=any(agent.agent_class == CNI for agent in given),
+        allergies=frozenset(name for allergy in allergies_in_force(record) for name in allergy.agents),
+        unread_allergies=_concepts(record.unread_of("allergies")),
+        unread_orders=_concepts(item for key in _ORDERS for item in record.unread_of(key)),
+    )
+
+
+def marks(agent: Agent, kin: Kin, about: Doubts, guideline: Guideline) -> tuple[Mark, ...]:
     """What applies to the agent in this patient: its cautions, a sibling's allergy, entries that could not be read."""
-    given = tuple(guideline.agents[name] for name in sorted(therapy.running | therapy.drafted))
-    found = [mark for caution in agent.cautions if (mark := _mark(caution, fertility, given)) is not None]
-    found += _sibling_allergy(agent, record, guideline)
-    found += _unread(agent, record, guideline)
+    if not (agent.cautions or about.named):
+        return ()
+    found = [mark for caution in agent.cautions if (mark := _mark(caution, about)) is not None]
+    if about.named:
+        found += _sibling_allergy(agent, kin, about, guideline)
+        found += _unread(agent, kin, about, guideline)
     return tuple(found)
 
 
-def _mark(caution: Caution, fertility: Fertility, given: tuple[Agent, ...]) -> Mark | None:
+def _concepts(unread: Iterable[Unread]) -> frozenset[str]:
+    return frozenset(name for item in unread for name in item.concepts)
+
+
+def _mark(caution: Caution, about: Doubts) -> Mark | None:
     if caution.id in (FERTILITY, EMBRYOPATHY):
-        why = fertility.childbearing or (fertility.man if caution.id == FERTILITY else "")
+        why = about.fertility.childbearing or (about.fertility.man if caution.id == FERTILITY else "")
         return Mark(caution.id, caution.text, caution.source, why) if why else None
-    if caution.id == BIOLOGIC_COMBINATION and not any(BIOLOGIC in agent.roles for agent in given):
+    if caution.id == BIOLOGIC_COMBINATION and not about.biologic:
         return None
-    if caution.id == WITHOUT_CNI and any(agent.agent_class == CNI for agent in given):
+    if caution.id == WITHOUT_CNI and about.cni:
         return None
     return Mark(caution.id, caution.text, caution.source, ranks=False)
 
 
-def _sibling_allergy(agent: Agent, record: PatientRecord, guideline: Guideline) -> Iterator[Mark]:
+def _sibling_allergy(agent: Agent, kin: Kin, about: Doubts, guideline: Guideline) -> Iterator[Mark]:
     """Glucocorticoids may cross-react; of the CNIs an allergy to one leaves the other (site policy)."""
-    if agent.agent_class != "glucocorticoid":
-        return
-    others = {other.id for other in guideline.agents.values() if other.agent_class == agent.agent_class}
-    siblings = others - same_substance(agent, guideline)
-    found = {name for allergy in record.allergies if in_force(allergy) for name in allergy.agents & siblings}
-    if found:
+    if agent.agent_class == GLUCOCORTICOID and (found := about.allergies & kin.siblings):
         text = f"An allergy to {_names(found, guideline)} is on record; glucocorticoids may cross-react."
         yield Mark("allergy-in-class", text, "site policy")
 
 
-def _unread(agent: Agent, record: PatientRecord, guideline: Guideline) -> Iterator[Mark]:
+def _unread(agent: Agent, kin: Kin, about: Doubts, guideline: Guideline) -> Iterator[Mark]:
     """What could not be read but names this agent, or one that excludes it: to be checked first."""
-    own = same_substance(agent, guideline)
-    if any(item.concepts & own for item in record.unread_of("allergies")):
+    if about.unread_allergies & kin.own:
         text = f"An allergy entry that names {agent.name} could not be read: check it first."
         yield Mark("allergy-unread", text, "record")
-    watched = own.union(*rivals(agent, guideline).values())
-    unread = tuple(item for key in _ORDERS for item in record.unread_of(key))
-    found = {name for item in unread for name in item.concepts & watched}
-    if found:
+    if found := about.unread_orders & kin.watched:
         text = f"An order or administration of {_names(found, guideline)} could not be read: check it first."
         yield Mark("order-unread", text, "record")
 
 
-def _names(agents: set[str], guideline: Guideline) -> str:
+def _names(agents: frozenset[str], guideline: Guideline) -> str:
     return " and ".join(sorted(guideline.agents[agent].name for agent in agents))

@@ -8,11 +8,10 @@ from typing import Literal
 
 from cds_cards.dosing import DoseRange, dose_range
 from cds_cards.guideline import Agent, Code, ObservationConcept, Regimen
+from cds_cards.kinship import CNI, GLUCOCORTICOID
 from cds_cards.plan import Plan
 from cds_cards.proposals import Action, MedicationProposal, ServiceProposal, Stop, Suggestion
-from cds_cards.standing import CNI
 
-GLUCOCORTICOID = "glucocorticoid"
 Kind = Literal["test", "service", "procedure"]
 _ROUTES = {"iv": "IV "}
 # Of an observation's codes, the one to order: the site, time or specimen that the rules can use.

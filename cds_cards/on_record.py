@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 
 from cds_cards.conditions import active, counts
 from cds_cards.guideline import Agent, Guideline
+from cds_cards.kinship import same_substance
 from cds_cards.record import Allergy, Diagnosis, PatientRecord
 
 # FHIR allergyintolerance-verification: an allergy that is only unconfirmed counts.
@@ -27,13 +28,18 @@ def lasting(diagnosis: Diagnosis, as_of: datetime) -> bool:
 
 def allergies_to(agent: Agent, record: PatientRecord, guideline: Guideline) -> tuple[Allergy, ...]:
     """The allergies and intolerances in force to the agent, to the same substance, or to its whole class."""
-    substances = same_substance(agent, guideline)
-    found = (
-        allergy
-        for allergy in record.allergies
-        if in_force(allergy) and (allergy.agents & substances or agent.agent_class in allergy.classes)
-    )
-    return tuple(sorted(found, key=lambda item: item.source))
+    own = same_substance(agent, guideline)
+    return tuple(item for item in allergies_in_force(record) if speaks_of(item, agent, own))
+
+
+def allergies_in_force(record: PatientRecord) -> tuple[Allergy, ...]:
+    """The allergies and intolerances in force, in a fixed order."""
+    return tuple(sorted(filter(in_force, record.allergies), key=lambda item: item.source))
+
+
+def speaks_of(allergy: Allergy, agent: Agent, own: frozenset[str]) -> bool:
+    """Whether it is one to the agent, to the same substance (`own`: its ids), or to its whole class."""
+    return not own.isdisjoint(allergy.agents) or agent.agent_class in allergy.classes
 
 
 def in_force(allergy: Allergy) -> bool:
@@ -49,13 +55,3 @@ def allergy_text(allergy: Allergy, agent: Agent, zone: tzinfo) -> str:
     unsure = f", {allergy.verification}" if allergy.verification not in (None, "confirmed") else ""
     by_text = ", recognised by its text" if allergy.by_text else ""
     return f"{kind} to {agent.name}{by_class} on record{dated}{unsure}{by_text}"
-
-
-def same_substance(agent: Agent, guideline: Guideline) -> frozenset[str]:
-    """The agent and those that share its ATC code: mycophenolate mofetil and mycophenolic acid are one substance."""
-    if agent.atc is None:
-        return frozenset({agent.id})
-    code = agent.atc.code
-    return frozenset(
-        other.id for other in guideline.agents.values() if other.atc is not None and other.atc.code == code
-    )

@@ -9,7 +9,7 @@ from typing import Literal
 from cds_cards.assessment import Assessment
 from cds_cards.card import Indicator, Topic
 from cds_cards.criteria import Finding, Verdict, all_of, any_of
-from cds_cards.findings import findings
+from cds_cards.findings import findings, patient_findings
 from cds_cards.guideline import Guideline
 
 Trigger = Literal["patient-view", "order-select", "order-sign"]
@@ -169,7 +169,8 @@ class Plan:
 
 def make_plan(assessment: Assessment, guideline: Guideline, trigger: str) -> Plan:
     """The plan for one hook (`Trigger`). A hook without rules has an empty plan."""
-    found = findings(assessment, guideline)
+    # without a draft none of the findings that only drafts make is asked for
+    found = (patient_findings if trigger == "patient-view" else findings)(assessment, guideline)
     items: dict[Topic, PlanItem] = {}
     for rule in TRIGGERS.get(trigger, ()):
         if rule.topic not in items and _applies(rule.all_of, rule.any_of, found):
@@ -189,7 +190,7 @@ def _item(rule: Applicability, found: Mapping[str, Finding]) -> PlanItem:
 
 def _applies(every: tuple[str, ...], some: tuple[str, ...], found: Mapping[str, Finding]) -> bool:
     """Three-valued, and only *met* lets a card speak; what is unknown and must be said is a finding of its own."""
-    verdicts = [all_of(found[name].verdict for name in every)]
-    if some:
-        verdicts.append(any_of(found[name].verdict for name in some))
-    return all_of(verdicts) is Verdict.MET
+    verdict = all_of(found[name].verdict for name in every)
+    if verdict is Verdict.MET and some:
+        verdict = any_of(found[name].verdict for name in some)
+    return verdict is Verdict.MET

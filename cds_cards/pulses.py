@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import accumulate
+from typing import TypeVar
 
-from cds_cards.courses import PULSE, Clock, Run, begun, is_pulse
+from cds_cards.courses import PULSE, Begun, Clock, Run, is_pulse
 from cds_cards.guideline import Guideline, Policy
-from cds_cards.record import Administration, MedicationOrder
+from cds_cards.record import Administration
 from cds_cards.timeline import When
 
 # FHIR medication-admin-status of a dose that was, or is being, given.
@@ -32,7 +35,7 @@ class _Dose:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """The moments of an agent's orders that have begun, by status."""
+    """The moments of an agent's orders that have begun, by status, oldest first."""
 
     active: tuple[datetime, ...]
     completed: tuple[datetime, ...]
@@ -40,15 +43,16 @@ class _Written:
     undated_stop: bool
 
     @classmethod
-    def of(cls, orders: Sequence[MedicationOrder], clock: Clock) -> _Written:
+    def of(cls, orders: Sequence[Begun], clock: Clock) -> _Written:
         """A stop of partial date ends as little as the reading allows."""
         moments: dict[str, list[datetime]] = {"active": [], "completed": [], "stopped": []}
-        for order in orders:
-            if order.start is not None and order.status in moments and begun(order, clock) is not None:
+        for order, first in ((item.order, item.first) for item in orders):
+            if order.start is not None and order.status in moments and first is not None:
                 late = not clock.widest and order.status == "stopped"
                 moments[order.status].append(_moment(order.start, clock, late))
-        undated = any(order.status == "stopped" and order.start is None for order in orders)
-        return cls(tuple(moments["active"]), tuple(moments["completed"]), tuple(moments["stopped"]), undated)
+        undated = any(item.order.status == "stopped" and item.order.start is None for item in orders)
+        active, completed, stopped = (tuple(sorted(found)) for found in moments.values())
+        return cls(active, completed, stopped, undated)
 
 
 def interval(agent: str, policy: Policy) -> timedelta:
@@ -62,28 +66,39 @@ def interval(agent: str, policy: Policy) -> timedelta:
 
 
 def pulse_runs(
-    orders: Sequence[MedicationOrder],
+    orders: Sequence[Begun],
     administrations: Sequence[Administration],
     daily: Sequence[Run],
     guideline: Guideline,
     clock: Clock,
 ) -> Iterator[Run]:
     """The runs of all pulses. `daily` are the runs of ordinary orders: a dose of such an order is no pulse."""
-    pulses = [order for order in orders if is_pulse(order, guideline)]
-    for agent in sorted({order.agent for order in pulses} | {item.agent for item in administrations}):
+    pulses = _by_agent(orders, lambda item: item.order.agent)
+    given = _by_agent((item for item in administrations if item.status in GIVEN), lambda item: item.agent)
+    tablets = _by_agent(daily, lambda run: run.agent)
+    for agent in sorted(pulses.keys() | given.keys()):
         if PULSE in guideline.agents[agent].roles:
-            own = [order for order in pulses if order.agent == agent]
-            given = [item for item in administrations if item.agent == agent and item.status in GIVEN]
-            tablets = [run for run in daily if run.agent == agent]
+            own = [item for item in pulses.get(agent, ()) if is_pulse(item.order, guideline)]
             length = interval(agent, clock.policy)
-            doses = (*_ordered(own, clock), *_given(given, tablets, clock))
+            doses = (*_ordered(own, clock), *_given(given.get(agent, ()), tablets.get(agent, ()), clock))
             written = _Written.of(own, clock)
             for dose in doses:
                 yield _run(agent, dose, written, length, clock)
 
 
-def _ordered(orders: Sequence[MedicationOrder], clock: Clock) -> Iterator[_Dose]:
-    for order in orders:
+_Of = TypeVar("_Of")
+
+
+def _by_agent(items: Iterable[_Of], agent: Callable[[_Of], str]) -> dict[str, list[_Of]]:
+    found: dict[str, list[_Of]] = {}
+    for item in items:
+        found.setdefault(agent(item), []).append(item)
+    return found
+
+
+def _ordered(orders: Sequence[Begun], clock: Clock) -> Iterator[_Dose]:
+    for item in orders:
+        order = item.order
         active = order.status == "active"
         if order.status not in ORDERED:
             continue
@@ -92,14 +107,20 @@ def _ordered(orders: Sequence[MedicationOrder], clock: Clock) -> Iterator[_Dose]
             first = date.min if clock.widest else clock.today
             if active or clock.widest:
                 yield _Dose(first, clock.today, clock.today, order.source, None, True, active, order.by_text)
-        elif (first_day := begun(order, clock)) is not None:
-            yield _dose(first_day, order.start, order.source, clock, True, active, order.by_text)
+        elif item.first is not None:
+            yield _dose(item.first, order.start, order.source, clock, True, active, order.by_text)
 
 
 def _given(administrations: Sequence[Administration], tablets: Sequence[Run], clock: Clock) -> Iterator[_Dose]:
+    by_start = sorted(tablets, key=lambda run: run.first)
+    starts, reached = [run.first for run in by_start], list(accumulate((run.last for run in by_start), max))
     for item in administrations:
         first = clock.begin(item.when.until(clock.as_of))
-        if first is not None and not any(run.first <= first <= run.last for run in tablets):
+        if first is None:
+            continue
+        # a dose on a day on which tablets ran is one of them
+        before = bisect_right(starts, first)
+        if not before or reached[before - 1] < first:
             yield _dose(first, item.when, item.source, clock, False)
 
 
@@ -130,13 +151,19 @@ def _stop(dose: _Dose, written: _Written, length: timedelta, clock: Clock) -> da
     if dose.start is None or (not clock.widest and written.undated_stop):
         return None if clock.widest or not (written.stopped or written.undated_stop) else dose.first
     at = _moment(dose.start, clock, late=clock.widest)
-    if any(active <= at for active in written.active):
+    if written.active and written.active[0] <= at:
         return None
-    under = (stop for stop in written.stopped if stop < at <= stop + length)
-    if not dose.ordered and any(not any(stop < anew <= at for anew in written.completed) for stop in under):
+    following = bisect_left(written.stopped, at)
+    if not dose.ordered and following and _under(written.stopped[following - 1], at, written, length):
         return dose.first
-    ends = [stop for stop in written.stopped if stop >= at]
-    return max(min(ends).astimezone(clock.zone).date(), dose.first) if ends else None
+    ends = written.stopped[following : following + 1]
+    return max(ends[0].astimezone(clock.zone).date(), dose.first) if ends else None
+
+
+def _under(stop: datetime, at: datetime, written: _Written, length: timedelta) -> bool:
+    """Whether a dose was given under the stopped order: within its interval, and none completed since."""
+    completed = bisect_right(written.completed, at)
+    return at <= stop + length and not (completed and written.completed[completed - 1] > stop)
 
 
 def _moment(when: When, clock: Clock, late: bool) -> datetime:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Literal
 
 from cds_cards.facts import (
@@ -74,7 +75,7 @@ class SetAside:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PatientRecord:
     """Everything the rules may look at. The order within the tuples carries no meaning."""
 
@@ -92,16 +93,29 @@ class PatientRecord:
     set_aside: tuple[SetAside, ...] = ()
     answers: Mapping[Key, Answer] = field(default_factory=dict)
 
+    @cached_property
+    def _by_concept(self) -> Mapping[str, tuple[Result, ...]]:
+        """The results sorted into their concepts: every criterion asks for some."""
+        found: dict[str, list[Result]] = {}
+        for result in self.results:
+            found.setdefault(result.concept, []).append(result)
+        return {concept: tuple(results) for concept, results in found.items()}
+
     def results_of(self, *concepts: str) -> tuple[Result, ...]:
         """The results of these concepts."""
-        return tuple(result for result in self.results if result.concept in concepts)
+        if len(concepts) == 1:
+            return self._by_concept.get(concepts[0], ())
+        return tuple(result for concept in dict.fromkeys(concepts) for result in self._by_concept.get(concept, ()))
 
     def unread_of(self, key: Key, *concepts: str) -> tuple[Unread, ...]:
         """What could not be read under `key` and may have told of one of `concepts` (none named: of anything)."""
+        if not self.unread:
+            return ()
+        named = frozenset(concepts)
         return tuple(
             item
             for item in self.unread
-            if item.key == key and (not concepts or not item.concepts or item.concepts & set(concepts))
+            if item.key == key and (not named or not item.concepts or not named.isdisjoint(item.concepts))
         )
 
     def read_in_full(self, key: Key, *concepts: str) -> bool:

@@ -9,11 +9,12 @@ from typing import Literal
 
 from cds_cards.criteria import Verdict
 from cds_cards.disease import Population
-from cds_cards.exclusions import Exclusion, exclusions
-from cds_cards.feasibility import CNI, Barrier, Kidney, cni_barriers, kidney
+from cds_cards.exclusions import Exclusion, exclusions, grounds
+from cds_cards.feasibility import Barrier, Kidney, cni_barriers, kidney
 from cds_cards.fertility import childbearing, fertile_man, no_intention, years
 from cds_cards.guideline import Guideline
-from cds_cards.marks import Fertility, Mark, marks
+from cds_cards.kinship import calcineurin_inhibitors, kinship
+from cds_cards.marks import Fertility, Mark, doubts, marks
 from cds_cards.pregnancy import Pregnancy, pregnancy
 from cds_cards.record import PatientRecord
 from cds_cards.screening import SCREENED_AGENTS, screening_missing, screening_unknown
@@ -78,18 +79,20 @@ def safety(
     potential, potential_why = childbearing(record, population, pregnant, policy, as_of)
     man = fertile_man(record, population, policy)
     renal = kidney(record, guideline, as_of)
-    cnis = sorted(agent.id for agent in guideline.agents.values() if agent.agent_class == CNI)
+    cnis = calcineurin_inhibitors(guideline)
     barriers = {cni: cni_barriers(guideline.agents[cni], record, guideline, renal) for cni in cnis}
     missing = screening_missing(record)
     fertility = Fertility(potential_why if potential else "", _man(population, guideline) if man else "")
+    against = grounds(record, therapy, pregnant, guideline, as_of)
+    about, kin = doubts(record, therapy, fertility, guideline), kinship(guideline)
     agents = {
-        agent.id: Suitability(
-            agent.id,
-            exclusions(agent, record, therapy, pregnant, barriers.get(agent.id, ()), guideline, as_of),
-            marks(agent, record, therapy, fertility, guideline),
-            missing if agent.id in SCREENED_AGENTS else (),
+        name: Suitability(
+            name,
+            exclusions(agent, kin[name], barriers.get(name, ()), against),
+            marks(agent, kin[name], about, guideline),
+            missing if name in SCREENED_AGENTS else (),
         )
-        for agent in guideline.agents.values()
+        for name, agent in guideline.agents.items()
     }
     return Safety(
         agents=agents,

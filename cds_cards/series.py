@@ -63,9 +63,9 @@ def newest(results: Iterable[Result], worse: Worse = higher_is_worse) -> tuple[R
 
     Of results of the same instant the later `issued` counts, else the worse.
     """
-    pool = one_per_date(results, worse)
+    pool = tuple(results)
     latest = max((result.when.start for result in pool), default=None)
-    return tuple(result for result in pool if latest is not None and result.when.end >= latest)
+    return one_per_date((result for result in pool if latest is not None and result.when.end >= latest), worse)
 
 
 def one_per_date(results: Iterable[Result], worse: Worse = higher_is_worse) -> tuple[Result, ...]:
@@ -73,10 +73,12 @@ def one_per_date(results: Iterable[Result], worse: Worse = higher_is_worse) -> t
     by_date: dict[tuple[datetime, datetime], list[Result]] = {}
     for result in results:
         by_date.setdefault((result.when.start, result.when.end), []).append(result)
-    return tuple(_of_one_date(group, worse) for _, group in sorted(by_date.items(), key=lambda item: item[0]))
+    return tuple(_of_one_date(by_date[date], worse) for date in sorted(by_date))
 
 
 def _of_one_date(group: list[Result], worse: Worse) -> Result:
+    if len(group) == 1:
+        return group[0]
     if all(result.issued is not None for result in group):
         last = max(result.issued for result in group if result.issued is not None)
         group = [result for result in group if result.issued == last]
@@ -90,13 +92,12 @@ def countable(results: Iterable[Result], as_of: datetime, limit: timedelta) -> t
     """
     pool = tuple(results)
     final = tuple(result for result in pool if not result.preliminary)
+    if len(final) == len(pool):
+        return pool
     if any(aged_at_most(result.when, as_of, limit) is not Verdict.NOT_MET for result in final):
         return final
-    return tuple(
-        result
-        for result in pool
-        if not result.preliminary or all(other.when.end < result.when.start for other in final)
-    )
+    last = max((result.when.end for result in final), default=None)
+    return tuple(result for result in pool if not result.preliminary or last is None or last < result.when.start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Literal
 
 from cds_cards.combination import ADD_ON, Reading, Readings
-from cds_cards.courses import GLUCOCORTICOID, Clock, begun
+from cds_cards.courses import Clock
 from cds_cards.guideline import Guideline
+from cds_cards.kinship import GLUCOCORTICOID, IMMUNOGLOBULIN, immunoglobulins
 from cds_cards.pulses import GIVEN, ORDERED
-from cds_cards.record import MedicationOrder, PatientRecord
+from cds_cards.record import PatientRecord
 
 Stage = Literal["untreated", "glucocorticoid-only", "incomplete", "combination", "escalated", "rescue", "unknown"]
 
 APHERESIS = ("pmx-hemoperfusion", "plasmapheresis")
-IMMUNOGLOBULIN = "immunoglobulin"
 # beside a combination these are an escalation whenever they began
 ALWAYS_ESCALATING = frozenset({"basiliximab", "tofacitinib"})
 
@@ -58,37 +58,30 @@ def combined_since(readings: Readings) -> Days | None:
     return readings.widest.since, readings.narrowest.since
 
 
-def rescued(
-    record: PatientRecord, orders: Iterable[MedicationOrder], since: Days | None, guideline: Guideline, clock: Clock
-) -> bool:
+def rescued(record: PatientRecord, readings: Readings, guideline: Guideline, clock: Clock) -> bool:
     """Whether apheresis was given since the combination was complete, or immunoglobulin first after the policy's days.
 
-    `since` is the day on which the combination was complete. What dates leave open is no rescue.
+    What dates leave open is no rescue.
     """
+    since = combined_since(readings)
     if since is None:
         return False
     if any(last[0] >= since[1] for name in APHERESIS for last in _sessions(record, name, clock)):
         return True
-    doses = [dose for dose in _doses(record, orders, guideline, clock) if dose[1] >= since[0]]
+    doses = [dose for dose in _doses(record, readings, guideline, clock) if dose[1] >= since[0]]
     first_rescue = since[1] + timedelta(days=guideline.policy.escalation_from_day)
     return bool(doses) and all(dose[0] >= first_rescue for dose in doses)
 
 
 def rescue_given(
-    record: PatientRecord,
-    orders: Iterable[MedicationOrder],
-    running: frozenset[str],
-    since: Days | None,
-    guideline: Guideline,
-    clock: Clock,
+    record: PatientRecord, readings: Readings, running: frozenset[str], guideline: Guideline, clock: Clock
 ) -> frozenset[str]:
     """Of apheresis and immunoglobulin those that run, or may have been given since the combination was complete."""
+    since = combined_since(readings)
     first = clock.today if since is None else since[0]
     given = {name for name in APHERESIS if any(last[1] >= first for last in _sessions(record, name, clock))}
-    doses = _doses(record, orders, guideline, clock) if since is not None else ()
-    if any(guideline.agents[agent].agent_class == IMMUNOGLOBULIN for agent in running) or any(
-        dose[1] >= first for dose in doses
-    ):
+    doses = _doses(record, readings, guideline, clock) if since is not None else ()
+    if running & immunoglobulins(guideline) or any(dose[1] >= first for dose in doses):
         given.add(IMMUNOGLOBULIN)
     return frozenset(given)
 
@@ -105,20 +98,15 @@ def _sessions(record: PatientRecord, concept: str, clock: Clock) -> Iterator[Day
             yield min(clock.early(last), clock.today), min(clock.late(last), clock.today)
 
 
-def _doses(
-    record: PatientRecord, orders: Iterable[MedicationOrder], guideline: Guideline, clock: Clock
-) -> Iterator[Days]:
+def _doses(record: PatientRecord, readings: Readings, guideline: Guideline, clock: Clock) -> Iterator[Days]:
     """The days of immunoglobulin: each order that was not stopped by its start, each dose given by its own."""
-
-    def wanted(agent: str) -> bool:
-        return guideline.agents[agent].agent_class == IMMUNOGLOBULIN
-
-    for order in orders:
-        if wanted(order.agent) and order.status in ORDERED:
+    wanted = immunoglobulins(guideline)
+    for order, first in ((item.order, item.first) for item in readings.widest.orders):
+        if order.agent in wanted and order.status in ORDERED:
             if order.start is None:
                 yield date.min, clock.today
-            elif begun(order, clock) is not None:
+            elif first is not None:
                 yield clock.early(order.start), min(clock.late(order.start), clock.today)
     for item in record.administrations:
-        if wanted(item.agent) and item.status in GIVEN:
+        if item.agent in wanted and item.status in GIVEN:
             yield clock.early(item.when), min(clock.late(item.when), clock.today)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from cds_cards.criteria import Finding, Verdict, all_of
 from cds_cards.disease import AntiMda5, LungDisease, Population, RespiratoryFailure
-from cds_cards.guideline import Guideline, Recommendation
+from cds_cards.guideline import REMEMBERED, Guideline, Recommendation
+from cds_cards.kinship import CNI
 from cds_cards.refractoriness import CriterionResult, RefractorinessAssessment
 from cds_cards.safety import Safety
 from cds_cards.therapy import Therapy
@@ -25,7 +27,6 @@ _SIGNS = {
     "not-refractory": Verdict.NOT_MET,
 }
 """Which criteria a response rests on: the signs of failure that are there, or those that are not."""
-CNI = "calcineurin-inhibitor"
 _STATUS: dict[Verdict, Literal["applies", "does-not-apply", "unknown"]] = {
     Verdict.MET: "applies",
     Verdict.NOT_MET: "does-not-apply",
@@ -33,8 +34,19 @@ _STATUS: dict[Verdict, Literal["applies", "does-not-apply", "unknown"]] = {
 }
 
 
-_Steps = tuple[tuple[Finding, ...], ...]
-"""What is asked one step after the other, scope before phase before treatment; a step is met when all of it is."""
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What is asked at once: met when all of `parts` are; `because` is the reason of those that decide."""
+
+    parts: tuple[Finding, ...]
+    verdict: Verdict
+    because: str
+
+    @classmethod
+    def of(cls, *parts: Finding) -> _Step:
+        """The step that asks for these."""
+        verdict, deciding = _deciding(parts)
+        return cls(parts, verdict, _reasons(deciding))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +72,29 @@ def standings(
     guideline: Guideline,
 ) -> tuple[Standing, ...]:
     """The standing of all thirteen, in the guideline's order; who the guideline is for is asked first."""
-    scope = _scope(population, anti_mda5, lung_disease, ("rpild",))
-    wide = _scope(population, anti_mda5, lung_disease, ("rpild", "ild"))
-    failing = response_failing(therapy, refractoriness)
-    rules: dict[str, _Steps] = {
-        **{name: (_phase(therapy), rule) for name, rule in _initial(therapy, safety, guideline).items()},
-        "rec-4": ((failing,),),
-        "rec-5": ((failing,),),
-        "rec-6": ((life_threatening(respiratory_failure),),),
-        "rec-7": _early_referral(population, transplant, guideline),
-        **{name: ((not_recommended_given(name, therapy, guideline),),) for name in ("rec-8", "rec-9", "rec-10")},
+    scope = _Step.of(*_scope(population, anti_mda5, lung_disease, ("rpild",)))
+    wide = _Step.of(*_scope(population, anti_mda5, lung_disease, ("rpild", "ild")))
+    phase = _Step.of(_phase(therapy))
+    failing = _Step.of(response_failing(therapy, refractoriness))
+    # one step after the other, scope before phase before treatment
+    rules: dict[str, tuple[_Step, ...]] = {
+        **{name: (scope, phase, rule) for name, rule in _initial(therapy, safety, guideline).items()},
+        "rec-4": (scope, failing),
+        "rec-5": (scope, failing),
+        "rec-6": (scope, _Step.of(life_threatening(respiratory_failure))),
+        "rec-7": (wide, *_early_referral(population, transplant, guideline)),
+        **{
+            name: (scope, _Step.of(not_recommended_given(name, therapy, guideline)))
+            for name in ("rec-8", "rec-9", "rec-10")
+        },
     }
-    return tuple(
-        _standing(item, (wide if item.id == "rec-7" else scope, *rules[item.id]))
-        for item in guideline.recommendations.values()
-    )
+    return tuple(_standing(item, rules[item.id]) for item in guideline.recommendations.values())
 
 
-def _standing(recommendation: Recommendation, steps: _Steps) -> Standing:
+def _standing(recommendation: Recommendation, steps: tuple[_Step, ...]) -> Standing:
     """The first step that is not met decides, else the last; all that was asked is kept."""
-    asked = [conjunction(recommendation.id, step) for step in steps]
-    decided = next((step for step in asked if not step.met), asked[-1])
-    findings = tuple(finding for step in steps for finding in step)
+    decided = next((step for step in steps if step.verdict is not Verdict.MET), steps[-1])
+    findings = tuple(finding for step in steps for finding in step.parts)
     return Standing(recommendation.id, recommendation.grades, _STATUS[decided.verdict], decided.because, findings)
 
 
@@ -106,16 +119,24 @@ def _scope(
 
 def conjunction(criterion: str, parts: Iterable[Finding]) -> Finding:
     """All of `parts` in one finding; its reason is that of the parts that decide."""
-    parts = tuple(parts)
-    verdict = all_of(part.verdict for part in parts)
-    deciding = tuple(part for part in parts if part.verdict is verdict)
+    verdict, deciding = _deciding(tuple(parts))
     return Finding(
         criterion,
         verdict,
-        "; ".join(part.because for part in deciding if part.because),
+        _reasons(deciding),
         tuple(dict.fromkeys(source for part in deciding for source in part.evidence)),
         tuple(need for part in deciding if verdict is Verdict.UNKNOWN for need in part.needs),
     )
+
+
+def _deciding(parts: tuple[Finding, ...]) -> tuple[Verdict, tuple[Finding, ...]]:
+    """The verdict on all of `parts`, and those of them that decide it."""
+    verdict = all_of([part.verdict for part in parts])
+    return verdict, tuple([part for part in parts if part.verdict is verdict])
+
+
+def _reasons(deciding: Iterable[Finding]) -> str:
+    return "; ".join([part.because for part in deciding if part.because])
 
 
 def combination_missing(therapy: Therapy) -> Finding:
@@ -133,9 +154,11 @@ def combination_missing(therapy: Therapy) -> Finding:
 
 def given(therapy: Therapy, agents: Set[str] | None = None) -> tuple[str, ...]:
     """The references of what runs or is drafted: of `agents`, or of all that treats."""
-    courses = (course for course in therapy.courses if course.status != "past")
-    wanted = (course for course in courses if agents is None or course.agent in agents)
-    return tuple(dict.fromkeys(source for course in wanted for source in course.evidence))
+    if agents is not None and not agents:
+        return ()
+    courses = [course for course in therapy.courses if course.status != "past"]
+    wanted = [course for course in courses if agents is None or course.agent in agents]
+    return tuple(dict.fromkeys([source for course in wanted for source in course.evidence]))
 
 
 def cni_feasible(safety: Safety, guideline: Guideline) -> Finding:
@@ -182,8 +205,8 @@ def response_sources(refractoriness: RefractorinessAssessment) -> tuple[str, ...
 
 def criterion_sources(criteria: Iterable[CriterionResult]) -> tuple[str, ...]:
     """The references of the baselines and follow-ups of these criteria."""
-    points = (point for item in criteria for point in (item.baseline, item.follow_up) if point is not None)
-    return tuple(dict.fromkeys(source for point in points for source in (point.sources or (point.source,))))
+    points = [point for item in criteria for point in (item.baseline, item.follow_up) if point is not None]
+    return tuple(dict.fromkeys([source for point in points for source in (point.sources or (point.source,))]))
 
 
 def life_threatening(failure: RespiratoryFailure) -> Finding:
@@ -202,6 +225,7 @@ def within_transplant_age(population: Population, guideline: Guideline) -> Findi
     return Finding("transplant-age", Verdict.of(least <= limit), f"age {age} years (site policy: up to {limit:g})")
 
 
+@lru_cache(3 * REMEMBERED)
 def not_recommended(recommendation: str, guideline: Guideline) -> frozenset[str]:
     """The agents a recommendation (`rec-8`, `rec-9`, `rec-10`) speaks of."""
     return frozenset(agent.id for agent in guideline.agents.values() if recommendation in agent.roles)
@@ -219,19 +243,19 @@ def not_recommended_given(recommendation: str, therapy: Therapy, guideline: Guid
     return Finding(criterion, Verdict.NOT_MET, "no such agent runs or is drafted")
 
 
-def _initial(therapy: Therapy, safety: Safety, guideline: Guideline) -> dict[str, tuple[Finding, ...]]:
+def _initial(therapy: Therapy, safety: Safety, guideline: Guideline) -> dict[str, _Step]:
     missing = combination_missing(therapy)
     if missing.verdict is Verdict.UNKNOWN:
         # a stage that is not known leaves all of them open, whichever inhibitor is feasible
-        return dict.fromkeys(INITIAL, (missing,))
+        return dict.fromkeys(INITIAL, _Step.of(missing))
     feasible = cni_feasible(safety, guideline)
-    with_cni = (missing, feasible)
-    without = (missing, Finding("cni-not-feasible", feasible.verdict.negated(), feasible.because, feasible.evidence))
+    not_feasible = Finding("cni-not-feasible", feasible.verdict.negated(), feasible.because, feasible.evidence)
+    with_cni, without = _Step.of(missing, feasible), _Step.of(missing, not_feasible)
     return {
-        "rec-1": (missing,),
+        "rec-1": _Step.of(missing),
         "rec-2": with_cni,
         "rec-2a": with_cni,
-        "rec-2b": (_cni_given(therapy, guideline),),
+        "rec-2b": _Step.of(_cni_given(therapy, guideline)),
         "rec-3": without,
         "rec-3a": without,
     }
@@ -247,13 +271,13 @@ def _cni_given(therapy: Therapy, guideline: Guideline) -> Finding:
     return Finding("cni-runs", Verdict.NOT_MET, "no calcineurin inhibitor runs")
 
 
-def _phase(therapy: Therapy) -> tuple[Finding, ...]:
+def _phase(therapy: Therapy) -> Finding:
     if therapy.phase == "induction":
-        return (Finding("induction", Verdict.MET, therapy.phase_why, therapy.phase_evidence),)
-    return (Finding("induction", Verdict.NOT_MET, f"maintenance: {therapy.phase_why}", therapy.phase_evidence),)
+        return Finding("induction", Verdict.MET, therapy.phase_why, therapy.phase_evidence)
+    return Finding("induction", Verdict.NOT_MET, f"maintenance: {therapy.phase_why}", therapy.phase_evidence)
 
 
-def _early_referral(population: Population, transplant: Transplant, guideline: Guideline) -> _Steps:
+def _early_referral(population: Population, transplant: Transplant, guideline: Guideline) -> tuple[_Step, ...]:
     # what cannot be looked up does not count as done: the referral is urged, and the card says what is not known
     open_still = Finding(
         "transplant-open",
@@ -261,7 +285,7 @@ def _early_referral(population: Population, transplant: Transplant, guideline: G
         transplant.addressed_why,
         transplant.evidence,
     )
-    return (within_transplant_age(population, guideline),), (open_still,)
+    return _Step.of(within_transplant_age(population, guideline)), _Step.of(open_still)
 
 
 def _unreadable(therapy: Therapy) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
 from cds_cards.combination import Readings, read
-from cds_cards.courses import CNI, Clock, Course, Run, begun, courses, day
+from cds_cards.courses import Clock, Course, Run, courses, day
 from cds_cards.drafted import Orders, orders
 from cds_cards.gas import Gases
 from cds_cards.glucocorticoid import low_glucocorticoid
 from cds_cards.guideline import Guideline
+from cds_cards.kinship import CNI
 from cds_cards.phase import CombinationAge, age_in_days, phase
 from cds_cards.record import MedicationOrder, PatientRecord
 from cds_cards.stage import Days, Stage, combined_since, rescue_given, rescued, stage
@@ -72,9 +73,9 @@ class _View:
     kept: Readings
     signed: Readings
 
-    def stage(self, readings: Readings, listed: Sequence[MedicationOrder]) -> Stage:
-        """The stage by these readings of these orders."""
-        rescue = rescued(self.record, listed, combined_since(readings), self.guideline, self.clock)
+    def stage(self, readings: Readings) -> Stage:
+        """The stage by these readings."""
+        rescue = rescued(self.record, readings, self.guideline, self.clock)
         return stage(readings, rescue, self.record.read_in_full("medications"), self.guideline)
 
 
@@ -93,13 +94,13 @@ def therapy(record: PatientRecord, gases: Gases, guideline: Guideline, as_of: da
     Orders (MedicationRequest) are the source of courses. Doses given count for pulses and immunoglobulin only.
     """
     view = _view(record, guideline, as_of)
-    listed, clock = view.orders.on_record, view.clock
-    starts = _starts(view)
+    clock, starts = view.clock, _starts(view)
+    running_stage = view.stage(view.now)
     unread = _unread(view)
     phase_, phase_why, phase_evidence = phase(_age(view, starts), record, gases, guideline.policy, as_of)
     return Therapy(
-        stage=view.stage(view.signed, view.orders.as_if_signed),
-        running_stage=view.stage(view.now, listed),
+        stage=running_stage if view.signed is view.now else view.stage(view.signed),
+        running_stage=running_stage,
         phase=phase_,
         phase_why=phase_why,
         complete=not unread,
@@ -112,7 +113,7 @@ def therapy(record: PatientRecord, gases: Gases, guideline: Guideline, as_of: da
         days_assessed=age_in_days(starts.assessed, clock.today) if starts.assessed else None,
         start_unknown=starts.unknown,
         unread=unread,
-        rescue_given=rescue_given(record, listed, view.kept.widest.running, combined_since(view.now), guideline, clock),
+        rescue_given=rescue_given(record, view.now, view.kept.widest.running, guideline, clock),
         low_glucocorticoid=_low_glucocorticoid(view, starts),
         triple=_triple(view.now, guideline),
         planned=_planned(view),
@@ -127,7 +128,7 @@ def _view(record: PatientRecord, guideline: Guideline, as_of: datetime) -> _View
     now = read(written.on_record, given, guideline, clocks)
     if not record.drafts:
         return _View(record, guideline, clocks[0], written, now, now, now)
-    kept = read(written.kept, given, guideline, clocks)
+    kept = now if written.kept == written.on_record else read(written.kept, given, guideline, clocks)
     signed = read(written.as_if_signed, given, guideline, clocks)
     return _View(record, guideline, clocks[0], written, now, kept, signed)
 
@@ -180,14 +181,19 @@ def _when(days: Days | None, view: _View) -> When | None:
     if days is None:
         return None
     first, last = (day(of, view.clock.zone) for of in days)
-    texts = sorted(
+    text = first.text if days[0] == days[1] else _text(days, view) or f"{first.text}/{last.text}"
+    return When(first.start, last.end, text)
+
+
+def _text(days: Days, view: _View) -> str:
+    """The partial date, as it was recorded, of an order that began on one of these days; "" when there is none."""
+    clock = view.clock
+    texts = (
         order.start.text
         for order in view.orders.on_record
-        if order.start is not None
-        and (view.clock.early(order.start), min(view.clock.late(order.start), view.clock.today)) == days
+        if order.start is not None and (clock.early(order.start), min(clock.late(order.start), clock.today)) == days
     )
-    text = first.text if days[0] == days[1] else next(iter(texts), f"{first.text}/{last.text}")
-    return When(first.start, last.end, text)
+    return min(texts, default="")
 
 
 def _unread(view: _View) -> tuple[str, ...]:
@@ -237,8 +243,8 @@ def _triple(now: Readings, guideline: Guideline) -> bool:
 def _planned(view: _View) -> frozenset[str]:
     """Agents of active orders that begin later."""
     later = {
-        order.agent
-        for order in view.orders.kept
-        if order.status == "active" and order.start is not None and begun(order, view.clock) is None
+        item.order.agent
+        for item in view.kept.widest.orders
+        if item.order.status == "active" and item.order.start is not None and item.first is None
     }
     return frozenset(later - view.kept.widest.running)

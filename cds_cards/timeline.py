@@ -33,7 +33,7 @@ class When:
 
     def day(self, zone: tzinfo) -> str:
         """For a sentence: the calendar day in the site's zone, or the partial date as recorded (`2026-03`)."""
-        first, last = self.start.astimezone(zone).date(), self.end.astimezone(zone).date()
+        first, last = calendar_days(self, zone)
         return first.isoformat() if first == last else self.text
 
 
@@ -50,19 +50,32 @@ def aged_at_most(when: When, as_of: datetime, limit: timedelta) -> Verdict:
     return Verdict.NOT_MET if as_of - clipped.end > limit else Verdict.UNKNOWN
 
 
+def calendar_days(when: When, zone: tzinfo) -> tuple[date, date]:
+    """The first and the last calendar day of the interval."""
+    first = when.start.astimezone(zone).date()
+    return first, first if when.end == when.start else when.end.astimezone(zone).date()
+
+
+def days_apart(earlier: tuple[date, date], later: tuple[date, date]) -> tuple[int, int]:
+    """Least and greatest number of days from one pair of first and last day to another (negative: it lies before)."""
+    return (later[0] - earlier[1]).days, (later[1] - earlier[0]).days
+
+
 def days_between(earlier: When, later: When, zone: tzinfo) -> tuple[int, int]:
     """Least and greatest number of calendar days from `earlier` to `later` (negative when it lies before)."""
-    least = _day(later.start, zone) - _day(earlier.end, zone)
-    most = _day(later.end, zone) - _day(earlier.start, zone)
-    return least.days, most.days
+    return days_apart(calendar_days(earlier, zone), calendar_days(later, zone))
+
+
+def reaches_day(apart: tuple[int, int], days: int) -> Verdict:
+    """Whether a distance (least, greatest) is at least `days`."""
+    if apart[0] >= days:
+        return Verdict.MET
+    return Verdict.NOT_MET if apart[1] < days else Verdict.UNKNOWN
 
 
 def days_at_least(earlier: When, later: When, days: int, zone: tzinfo) -> Verdict:
     """Whether `later` lies at least `days` calendar days after `earlier`."""
-    least, most = days_between(earlier, later, zone)
-    if least >= days:
-        return Verdict.MET
-    return Verdict.NOT_MET if most < days else Verdict.UNKNOWN
+    return reaches_day(days_between(earlier, later, zone), days)
 
 
 def days_at_most(earlier: When, later: When, days: int, zone: tzinfo) -> Verdict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,7 +11,10 @@ from cds_cards.criteria import Verdict, all_of
 from cds_cards.guideline import Guideline, Policy
 from cds_cards.record import PatientRecord, Result
 from cds_cards.series import above, below, current, newest, one_per_date
-from cds_cards.timeline import When, days_at_least, days_at_most
+from cds_cards.timeline import When, calendar_days, days_apart, reaches_day
+
+_Apart = Sequence[tuple[Result, tuple[int, int]]]
+"""Results with the least and the greatest number of calendar days that each lies after the step of therapy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +60,28 @@ def _previous(results: Sequence[Result], last: Result) -> Result | None:
 
 def _baseline(results: Sequence[Result], since: When, policy: Policy) -> Result | None:
     """The last value around the step of therapy, else the first of the days after; None when dates leave it open."""
-    dated = one_per_date(results)
+    dated, zone = one_per_date(results), ZoneInfo(policy.zone)
+    # what the windows are asked of: how many days each result lies after the step
+    began = calendar_days(since, zone)
+    apart = [(result, days_apart(began, calendar_days(result.when, zone))) for result in dated]
     before, after = policy.baseline_before_days, policy.baseline_after_days
-    around, open_ = _split(dated, lambda r: _within(r, since, -before, after, policy))
+    around, open_ = _split(apart, -before, after)
     if around or open_:
         last = newest((*around, *open_))
         return last[0] if len(last) == 1 and last[0] in around else None
-    late, open_ = _split(dated, lambda r: _within(r, since, 0, policy.baseline_late_days, policy))
+    late, open_ = _split(apart, 0, policy.baseline_late_days)
     first = late[0] if late else None
     if first is None or any(result.when.start <= first.when.end for result in (*late[1:], *open_)):
         return None
     return first
 
 
-def _split(results: Sequence[Result], within: Callable[[Result], Verdict]) -> tuple[list[Result], list[Result]]:
-    """Those within the limits for sure, and those that may be."""
-    verdicts = [(result, within(result)) for result in results]
+def _split(results: _Apart, first: int, last: int) -> tuple[list[Result], list[Result]]:
+    """Those on calendar days `first` to `last` of the step (day 0 = its start) for sure, and those that may be."""
+    verdicts = [
+        (result, all_of((reaches_day(days, first), reaches_day(days, last + 1).negated()))) for result, days in results
+    ]
     return [r for r, v in verdicts if v is Verdict.MET], [r for r, v in verdicts if v is Verdict.UNKNOWN]
-
-
-def _within(result: Result, since: When, first: int, last: int, policy: Policy) -> Verdict:
-    """Whether the result lies on calendar days `first` to `last` of the step (day 0 = its start)."""
-    zone = ZoneInfo(policy.zone)
-    return all_of((days_at_least(since, result.when, first, zone), days_at_most(since, result.when, last, zone)))
 
 
 def _is_below(last: Result, base: Result) -> bool | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from cds_cards.criteria import Verdict
-from cds_cards.guideline import Study
+from cds_cards.guideline import REMEMBERED, Guideline, Study
 from cds_cards.markdown import capital, inert, sentence
 from cds_cards.plan import Plan
 from cds_cards.therapy import Course
@@ -51,6 +52,7 @@ _PARTS = {
     "plasmapheresis": "plasmapheresis",
     "immunoglobulin": "IV immunoglobulin",
 }
+_RECOMMENDATIONS = 13
 _CAVEAT = (
     "Small, retrospective, overlapping series and case reports; severity chose the treatment, so these outcomes "
     "compare no treatments and predict nothing for this patient"
@@ -141,20 +143,22 @@ def imitation_reminders(plan: Plan) -> tuple[str, ...]:
 
 def rule_lines(plan: Plan, *recommendations: str) -> tuple[str, ...]:
     """What the guideline says, in our words, with the grade in words."""
-    known = plan.guideline.recommendations
-    return tuple(
-        f"{known[name].title} ({name}). {known[name].advice.rstrip('.')}. Grade: {_grade(plan, name)}"
-        for name in recommendations
-    )
+    return tuple(_rule(plan.guideline, name) for name in recommendations)
 
 
-def _grade(plan: Plan, name: str) -> str:
+@lru_cache(_RECOMMENDATIONS * REMEMBERED)
+def _rule(guideline: Guideline, name: str) -> str:
+    known = guideline.recommendations[name]
+    return f"{known.title} ({name}). {known.advice.rstrip('.')}. Grade: {_grade(guideline, name)}"
+
+
+def _grade(guideline: Guideline, name: str) -> str:
     """The grade in words; where parts of the recommendation are graded apart, each with its own."""
-    words = plan.guideline.grade_words(name)
-    parts = plan.guideline.recommendations[name].parts
+    words = guideline.grade_words(name)
+    parts = guideline.recommendations[name].parts
     if not parts:
         return words
-    each = dict(zip(plan.guideline.recommendations[name].grades, words.split("; "), strict=True))
+    each = dict(zip(guideline.recommendations[name].grades, words.split("; "), strict=True))
     return "; ".join(f"{_PARTS[what]}: {each[grade]}" for what, grade in parts)
 
 
@@ -167,9 +171,13 @@ def differs_lines(plan: Plan, *recommendations: str) -> tuple[str, ...]:
 def evidence_lines(plan: Plan, studies: Iterable[Study]) -> tuple[str, ...]:
     """Studies one by one, never against each other, then what they can bear and how far the search went."""
     rows = [_study(study) for study in studies]
-    levels = " to ".join(sorted({known.evidence_level for known in plan.guideline.recommendations.values()}))
-    level = f"Evidence level {levels} (SIGN: case reports and case series) throughout"
-    return (*rows, *((_CAVEAT,) if rows else ()), f"{level}. {plan.guideline.search_limit}")
+    return (*rows, *((_CAVEAT,) if rows else ()), _search(plan.guideline))
+
+
+@lru_cache(REMEMBERED)
+def _search(guideline: Guideline) -> str:
+    levels = " to ".join(sorted({known.evidence_level for known in guideline.recommendations.values()}))
+    return f"Evidence level {levels} (SIGN: case reports and case series) throughout. {guideline.search_limit}"
 
 
 def _study(study: Study) -> str:
@@ -179,8 +187,13 @@ def _study(study: Study) -> str:
 
 def studies_of(plan: Plan, recommendation: str, limit: int) -> tuple[Study, ...]:
     """The first studies behind a recommendation, direct evidence before indirect."""
-    found = [study for study in plan.guideline.studies if recommendation in study.recommendations]
-    return tuple(sorted(found, key=lambda study: study.indirect)[:limit])
+    return _studies(plan.guideline, recommendation)[:limit]
+
+
+@lru_cache(_RECOMMENDATIONS * REMEMBERED)
+def _studies(guideline: Guideline, recommendation: str) -> tuple[Study, ...]:
+    found = [study for study in guideline.studies if recommendation in study.recommendations]
+    return tuple(sorted(found, key=lambda study: study.indirect))
 
 
 def criteria_lines(plan: Plan) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cds_cards.advice.drafting import draft_card
 from cds_cards.card import Card
+from cds_cards.kinship import CNI
 from cds_cards.markdown import Detail, inert
 from cds_cards.offers import (
     alone,
@@ -23,7 +24,6 @@ from cds_cards.offers import (
 )
 from cds_cards.plan import Plan, PlanItem
 from cds_cards.proposals import Action, Suggestion
-from cds_cards.standing import CNI
 from cds_cards.wording import (
     cautions,
     criteria_count,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from cds_cards.assessment import Assessment
-from cds_cards.feasibility import CNI
 from cds_cards.guideline import Agent, Guideline
+from cds_cards.kinship import CNI
 from cds_cards.marks import BIOLOGIC_COMBINATION, EMBRYOPATHY, FERTILITY
 from cds_cards.orders.entry import Drafted
 

@@ -10,8 +10,8 @@ from cds_cards.dose_check import Circumstances, DoseCheck, check_dose
 from cds_cards.dose_together import above_together
 from cds_cards.dosing import BodySize
 from cds_cards.drafted import gives
-from cds_cards.feasibility import CNI
 from cds_cards.guideline import Guideline
+from cds_cards.kinship import CNI
 from cds_cards.on_record import allergies_to, allergy_text
 from cds_cards.record import Allergy, DraftOrder, MedicationOrder, PatientRecord, ServiceOrder
 from cds_cards.therapy import Therapy

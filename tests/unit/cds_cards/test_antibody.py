@@ -8,7 +8,7 @@ import pytest
 
 from cds_cards.disease import Titre, anti_mda5, antibody_pending
 from cds_cards.knowledge import load_guideline
-from tests.unit.cds_cards.facts import AS_OF, ago, record, result, service, unread
+from tests.unit.cds_cards.facts import AS_OF, ago, at, record, result, service, unread
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,12 @@ def test_of_two_assays_of_one_day_the_one_that_rose_is_shown(policy):
     facts = [titre(50, 90), titre(50, 1), titre(50, 90, code="x|2"), titre(200, 1, code="x|2")]
     for order in permutations(facts):
         assert anti_mda5(record(*order), policy, AS_OF).titre == Titre(facts[3], facts[2])
+    more = [titre(50, 90), titre(200, 1, id="a"), titre(50, 90, code="x|2"), titre(90, 1, code="x|2", id="b")]
+    alone = [titre(50, 90), titre(60, 1, id="a"), titre(999, 1, code="x|2", id="b")]  # a rise is shown, not a number
+    for order in permutations(more):
+        assert anti_mda5(record(*order), policy, AS_OF).titre == Titre(more[1], more[0])
+    for order in permutations(alone):
+        assert anti_mda5(record(*order), policy, AS_OF).titre == Titre(alone[1], alone[0])
 
 
 @pytest.mark.parametrize(
@@ -138,3 +144,81 @@ def test_risen_by_a_factor(earlier, newest, risen):
 )
 def test_antibody_pending(policy, facts, pending):
     assert antibody_pending(record(*facts), policy, AS_OF) is pending
+
+
+@pytest.mark.parametrize(
+    ("facts", "because"),
+    [
+        ([], "no anti-MDA5 result on record"),
+        ([unread("observations", "anti-mda5")], "an anti-MDA5 result may be among what could not be read"),
+        (
+            [antibody(NEGATIVE, 90), antibody(DOUBTFUL, 2, recorded="borderline")],
+            "the anti-MDA5 result of 2026-02-27 (borderline) is neither positive nor negative",
+        ),
+        (
+            [antibody(NEGATIVE, 90), antibody(NEGATIVE, 2), unread("observations")],
+            "anti-MDA5 negative on 2026-02-27, but not all results could be read: a positive is not excluded",
+        ),
+        (
+            [antibody(NEGATIVE, 90), antibody(NEGATIVE, 2)],
+            "anti-MDA5 negative, last on 2026-02-27; no positive result on record",
+        ),
+        (
+            [
+                antibody(POSITIVE, 90, recorded="1:160"),
+                antibody(POSITIVE, 40, recorded="1:320"),
+                antibody(NEGATIVE, 60),
+            ],
+            "anti-MDA5 positive on 2026-01-20 (1:320)",
+        ),
+    ],
+)
+def test_it_is_said_which_result_decides(policy, facts, because):
+    for order in permutations(facts):
+        assert anti_mda5(record(*order), policy, AS_OF).because == because
+
+
+def test_the_evidence_of_the_antibody(policy):
+    facts = [antibody(NEGATIVE, 90, id="a"), antibody(NEGATIVE, 60, id="b"), antibody(DOUBTFUL, 2, id="c")]
+    found = anti_mda5(record(*facts), policy, AS_OF)
+    assert (found.evidence, found.undecided) == (("Observation/a", "Observation/b"), ("Observation/c",))
+    assert anti_mda5(record(*facts[:2]), policy, AS_OF).evidence == ("Observation/a", "Observation/b")
+    number = titre(12, 5)
+    assert anti_mda5(record(facts[2], number), policy, AS_OF).titre == Titre(number)
+    assert anti_mda5(record(facts[0], titre(12, 5, words=NEGATIVE)), policy, AS_OF).titre is not None
+    positives = [antibody(POSITIVE, 50, id="d"), antibody(POSITIVE, 40, id="e"), antibody(NEGATIVE, 40, id="f")]
+    later = [antibody(NEGATIVE, 20, id="g"), antibody(NEGATIVE, 10, id="h")]
+    assert anti_mda5(record(*positives), policy, AS_OF).later_negative is None
+    told = anti_mda5(record(*positives, *later), policy, AS_OF)
+    assert told.evidence == ("Observation/d", "Observation/e", "Observation/h")
+    assert told.later_negative is later[1]
+
+
+def test_overlapping_dates_of_a_titre_do_not_say_which_came_first(policy):
+    month = result("anti-mda5", 50, at("2026-02"), code="x|1")
+    day, before = result("anti-mda5", 120, at("2026-02-20"), code="x|1"), result("anti-mda5", 9, ago(90), code="x|1")
+    assert anti_mda5(record(month, day), policy, AS_OF).titre == Titre(day)
+    assert anti_mda5(record(before, day), policy, AS_OF).titre == Titre(day, before)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "newest", "risen"),
+    [
+        ((100, "<="), (200, None), True),
+        ((100, ">="), (900, None), False),
+        ((100, None), (199, ">="), False),
+        ((100, None), (201, "<="), False),
+        ((1, None), (2, None), True),
+        ((0.5, None), (1, None), True),
+        ((-1, None), (9, None), False),
+    ],
+)
+def test_risen_by_a_factor_at_its_bounds(earlier, newest, risen):
+    pair = Titre(titre(newest[0], 1, comparator=newest[1]), titre(earlier[0], 90, comparator=earlier[1]))
+    assert pair.risen_by(2) is risen
+
+
+@pytest.mark.parametrize(("when", "pending"), [(ago(30), True), (at("2026-01-30"), False), (at("2026-01-31"), True)])
+def test_a_preliminary_result_is_pending_while_it_is_surely_current(policy, when, pending):
+    fact = result("anti-mda5", when=when, words=DOUBTFUL, preliminary=True)
+    assert antibody_pending(record(fact), policy, AS_OF) is pending

@@ -307,3 +307,34 @@ def test_the_order_of_the_facts_changes_nothing(guideline: Guideline) -> None:
 
 def test_course_types_are_importable_from_therapy() -> None:
     assert Course.__module__ == "cds_cards.courses"
+
+
+@pytest.mark.parametrize("agent", ["tacrolimus", "cyclosporine"])
+def test_the_next_order_of_its_lineage_ends_one_that_states_no_end(guideline: Guideline, agent: str) -> None:
+    """Without it the first would have run for 90 days, until ten days ago."""
+    first = order("tacrolimus", 100, status="completed")
+    following = order(agent, 80, "2025-12-21T08:00:00Z", status="completed")
+    found = treat(guideline, first, following).courses
+    ends = {course.agent: course.end.text for course in found if course.end is not None}
+    assert ends == {"tacrolimus": "2025-12-21T08:00:00Z" if agent == "tacrolimus" else "2025-12-11"} | {
+        agent: "2025-12-21T08:00:00Z"
+    }
+    assert {course.status for course in found} == {"past"}
+
+
+def test_alone_it_ends_after_the_days_of_the_policy(guideline: Guideline) -> None:
+    (course,) = treat(guideline, order("tacrolimus", 100, status="completed")).courses
+    assert course.end is not None
+    assert course.end.text == "2026-02-19"
+
+
+def test_the_end_of_a_running_course_is_that_of_what_runs(guideline: Guideline) -> None:
+    ended, runs = order("tacrolimus", 60, 40), order("tacrolimus", 40, "2026-06-01", id="now")
+    (course,) = treat(guideline, ended, runs).courses
+    assert course.end is not None
+    assert (course.status, course.end.text) == ("active", "2026-06-01")
+    assert course.in_force == ("MedicationRequest/now",)
+    beside = order("tacrolimus", 30, id="open")
+    (both,) = treat(guideline, ended, runs, beside).courses
+    assert both.end is None
+    assert both.in_force == ("MedicationRequest/now", "MedicationRequest/open")

@@ -204,3 +204,65 @@ def test_an_earlier_instant_never_reads_the_future(policy):
         found = anti_mda5(past, policy, then)
         assert found.status == status
         assert all(event.when.start <= then for event in breath.hypoxaemia)
+
+
+@pytest.mark.parametrize(
+    ("facts", "who", "why"),
+    [
+        ([], {"deceased": True}, "the patient is recorded as deceased"),
+        ([], {"born": "2010-01-01"}, "age 16; the guideline is about adults"),
+        ([], {"born": "2010"}, "age 15 to 16; the guideline is about adults"),
+        (
+            [condition("lung-transplant", id="b"), procedure("lung-transplant", "completed")],
+            {},
+            "lung transplant on record (Condition/b, Procedure/",
+        ),
+        ([], {"born": None}, "no birth date that tells whether the patient is an adult: taken as one, without doses"),
+        ([], {"born": "2008"}, "no birth date that tells whether the patient is an adult: taken as one, without doses"),
+        ([], {}, "adult, age 55; no lung transplant on record"),
+        ([], {"born": "1970"}, "adult, age 55 to 56; no lung transplant on record"),
+    ],
+)
+def test_the_population_in_words(policy, facts, who, why):
+    assert population(record(*facts, **who), policy, AS_OF).why.startswith(why)
+
+
+def test_the_age_goes_with_every_reason_to_be_out(policy):
+    for facts, who in (([], {"deceased": True}), ([condition("lung-transplant")], {})):
+        assert population(record(*facts, **who), policy, AS_OF).age == (55, 55)
+    assert population(record(born="2010-01-01"), policy, AS_OF).age == (16, 16)
+
+
+def test_infections_in_words(policy):
+    facts = [
+        condition("infection", began=ago(5), label="Pneumonia", id="b"),
+        condition("infection", id="a"),
+        result("cmv-dna", 1200, ago(2), limits=(None, 1000), recorded="1200 IU/mL", id="c"),
+        result("beta-d-glucan", 90, ago(1), limits=(None, 80), recorded="90 pg/mL", id="d"),
+    ]
+    found = infection(record(*facts), policy, AS_OF)
+    assert found.evidence == ("Condition/a", "Condition/b", "Observation/c", "Observation/d")
+    assert found.because == (
+        "infection (without a date); Pneumonia (2026-02-24); "
+        "CMV DNA above its limit on 2026-02-27 (1200 IU/mL); β-D-glucan above its limit on 2026-02-28 (90 pg/mL)"
+    )
+    assert infection(record(), policy, AS_OF).because == "no active infection on record; that does not exclude one"
+
+
+def test_a_marker_whose_date_straddles_its_limit_counts(policy):
+    fact = result("cmv-dna", 1200, at("2026-02"), limits=(None, 1000))
+    assert infection(record(fact), policy, AS_OF).status == "present"
+
+
+@pytest.mark.parametrize(("when", "status"), [(14, "not-recorded"), (14.1, "present")])
+def test_a_final_marker_of_these_days_silences_a_preliminary_one(policy, when, status):
+    facts = [
+        result("cmv-dna", 1200, ago(1), limits=(None, 1000), preliminary=True),
+        result("cmv-dna", 10, ago(when), limits=(None, 1000)),
+    ]
+    assert infection(record(*facts), policy, AS_OF).status == status
+
+
+def test_imaging_is_dated_by_its_end(policy):
+    assert imaging_recent(record(procedure("hrct", "completed", ago(95), ago(89))), policy, AS_OF)
+    assert not imaging_recent(record(procedure("hrct", "completed", ago(100), ago(95))), policy, AS_OF)

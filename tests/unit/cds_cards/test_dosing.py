@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cds_cards.disease import Population
-from cds_cards.dosing import BodySize, body_size, dose_range
+from cds_cards.dosing import BodySize, body_size, dose_range, rounded_down
 from cds_cards.guideline import Guideline, Regimen
 from cds_cards.knowledge import load_guideline
 from cds_cards.record import PatientRecord
@@ -195,3 +195,95 @@ def test_the_weights_age_is_the_policys(guideline: Guideline) -> None:
     record = rec(res("weight", 60, ago(90.5)))
     assert measure(record, guideline).weight is None
     assert measure(record, moved).weight is not None
+
+
+@pytest.mark.parametrize(
+    ("facts", "name", "why"),
+    [
+        ([], "weight", "no usable weight on record"),
+        ([unread("observations", "weight")], "weight", "the weight on record could not be read"),
+        ([unread("observations")], "weight", "no usable weight on record"),
+        ([res("weight", 60, ago(91))], "weight", "the latest, of 2025-11-30, is not surely within 90 days"),
+        (
+            [res("weight", 60, "2026-02"), res("weight", 57, "2026-02-10")],
+            "weight",
+            "several weights of dates that do not tell which is the newest",
+        ),
+        ([], "height", "no usable adult height on record"),
+        ([unread("observations", "height")], "height", "the adult height on record could not be read"),
+        (
+            [res("height", 150, "1984")],
+            "height",
+            "no height that was surely measured at 18 years or later",
+        ),
+        (
+            [res("height", 165, "2026-02"), res("height", 160, "2026-02-10")],
+            "height",
+            "several heights of dates that do not tell which is the newest",
+        ),
+    ],
+)
+def test_why_a_size_is_not_known(facts: list[Any], name: str, why: str, guideline: Guideline) -> None:
+    assert dict(measure(rec(*facts), guideline).gaps)[name] == why
+
+
+def test_sizes_in_words(guideline: Guideline) -> None:
+    assert sized(guideline, 60.5, 165).basis == "60.5 kg of 2026-02-27, 165 cm of 2010-05-05"
+    assert measure(rec(res("weight", 60, ago(2))), guideline).basis == "60 kg of 2026-02-27"
+    unknown = measure(rec(res("weight", 60, ago(2))), guideline, None)
+    assert unknown == BodySize(None, None, None, (("age", "age unknown: no dose is computed"),))
+
+
+def test_a_fixed_dose_is_shown_as_reported(guideline: Guideline) -> None:
+    plain = Regimen(**{**regimen_fields(guideline), "unit": "mg/day", "low": 7.5, "high": 1003})
+    found = dose_range(plain, UNKNOWN_SIZE)
+    assert (found.low, found.high, found.shown_low, found.shown_high) == (7.5, 1003, 7.5, 1003)
+    assert (found.unit, found.text, found.missing) == ("mg/day", plain.text, "")
+
+
+def regimen_fields(guideline: Guideline) -> dict[str, Any]:
+    some = next(iter(item for agent in guideline.agents.values() for item in agent.regimens))
+    return {name: getattr(some, name) for name in some.__dataclass_fields__}
+
+
+@pytest.mark.parametrize(
+    ("amount", "increment", "given"),
+    [
+        (9.99, None, 9.9),
+        (10, None, 10),
+        (10.9, None, 10),
+        (99.9, None, 99),
+        (100, None, 100),
+        (104.9, None, 100),
+        (999, None, 995),
+        (1000, None, 1000),
+        (1009, None, 1000),
+        (0.3, None, 0.3),  # 0.3 / 0.1 is 2.9999999999999996
+        (1999, 500, 1500),
+        (2000, 500, 2000),
+        (499, 500, 0),
+    ],
+)
+def test_an_amount_is_rounded_down(amount: float, increment: float | None, given: float) -> None:
+    assert rounded_down(amount, increment) == given
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "kg", "shown"),
+    [
+        (0.5, 1, 60, (30, 60)),
+        (0.05, 0.1, 61, (3.1, 6.1)),
+        (0.11, 0.16, 62, (6.9, 9.9)),
+        (1.1, 1.7, 57, (63, 96)),
+        (2, 5, 57, (115, 285)),
+        (11, 19, 57, (630, 1080)),
+    ],
+)
+def test_a_range_is_rounded_by_its_upper_bound(
+    low: float, high: float, kg: float, shown: tuple[float, float], guideline: Guideline
+) -> None:
+    fields = regimen_fields(guideline) | {"unit": "mg/kg/day", "low": low, "high": high, "text": "as reported"}
+    found = dose_range(Regimen(**fields), sized(guideline, kg))
+    assert (found.shown_low, found.shown_high) == shown
+    assert found.text == f"{shown[0]:g}–{shown[1]:g} mg/day for this patient ({kg:g} kg); reported: as reported"
+    assert (found.low, found.high) == (pytest.approx(low * kg), pytest.approx(high * kg))

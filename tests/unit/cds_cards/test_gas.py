@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -10,6 +12,7 @@ from cds_cards.criteria import Verdict
 from cds_cards.gas import Gases, gases, hypoxaemic
 from cds_cards.guideline import Guideline
 from cds_cards.knowledge import load_guideline
+from cds_cards.timeline import When
 from tests.unit.cds_cards.facts import AS_OF, ago, at, record, result, unread
 
 AGE = (56, 56)  # limit of the gradient on room air: 56/4 + 14 = 28 mmHg
@@ -77,6 +80,53 @@ def test_of_several_fio2_the_nearest_in_time_counts(breath):
     ]
     for order in permutations(facts):
         assert [ratio.value for ratio in breath(*order).ratios] == [200]
+
+
+def test_at_one_distance_the_higher_fio2_counts(breath):
+    facts = [
+        result("pao2", 60, ago(1)),
+        result("fio2", 0.3, ago(1, minutes=10)),
+        result("fio2", 0.6, ago(1, minutes=-10)),
+    ]
+    for order in permutations(facts):
+        assert [ratio.value for ratio in breath(*order).ratios] == [100]
+
+
+@pytest.mark.parametrize(
+    ("fio2", "joined"), [("2026-02-28T10:29", True), ("2026-02-28T10:30", True), ("2026-02-28T10:31", False)]
+)
+def test_the_whole_of_a_partial_time_lies_within_the_window(breath, fio2, joined):
+    """A PaO2 at 10:00, or within an hour that begins then: the FiO2 must be near whichever minute it was."""
+    hour = When(ago(1).start - timedelta(minutes=30), ago(1).start, "half past nine to ten")
+    assert bool(breath(result("pao2", 60, ago(1)), result("fio2", 0.3, at(fio2))).ratios) is joined
+    assert not breath(result("pao2", 60, hour), result("fio2", 0.3, at(fio2))).ratios
+    assert breath(result("pao2", 60, hour), result("fio2", 0.3, at("2026-02-28T10:00"))).ratios
+    assert breath(result("pao2", 60, hour), result("fio2", 0.3, at("2026-02-28T09:30"))).ratios
+    assert not breath(result("pao2", 60, hour), result("fio2", 0.3, at("2026-02-28T10:01"))).ratios
+
+
+def test_no_ratio_without_oxygen(breath):
+    found = breath(result("pao2", 60), result("fio2", 0))
+    assert (found.ratios, found.gradients) == ((), ())
+
+
+def test_what_a_derived_value_rests_on_is_said(breath):
+    facts = [result("pao2", 80, id="o"), result("paco2", 40, id="c"), result("fio2", 0.5, id="f")]
+    (gradient,), (ratio,) = breath(*facts).gradients, breath(*facts).ratios
+    assert gradient.recorded == ("PaO2 80 mmHg, PaCO2 40 mmHg, FiO2 0.5, for sea level (760 mmHg, site policy)")
+    assert ratio.recorded == "PaO2 80 mmHg at FiO2 0.5"
+    assert gradient.sources == ("Observation/o", "Observation/c", "Observation/f")
+    assert ratio.sources == ("Observation/o", "Observation/f")
+    assert (gradient.when, ratio.when) == (facts[0].when, facts[0].when)
+    assert (gradient.value, ratio.value) == (226.5, 160)
+
+
+def test_values_of_a_kind_stand_oldest_first(breath):
+    days = [result("pf-ratio", value, ago(value)) for value in (3, 1, 2)]
+    for order in permutations(days):
+        assert [value.value for value in breath(*order).ratios] == [3, 2, 1]
+    gas = [result("pao2", 60, ago(2)), result("fio2", 0.5, ago(2)), result("pf-ratio", 300, ago(1))]
+    assert [value.derived for value in breath(*gas).ratios] == [True, False]
 
 
 @pytest.mark.parametrize("minutes", [0, 20, 30])
@@ -248,7 +298,81 @@ def test_hypoxaemic_is_not_denied_when_a_value_of_these_days_could_not_be_read(n
     assert now(result("pao2", 50, ago(1)), unread("observations"), answers={"observations": "partial"})[0] is M
 
 
+def test_two_low_saturations_are_told_together(breath):
+    facts = [result("spo2", 88, ago(1, hours=3), id="a"), result("spo2", 87, ago(1), id="b")]
+    (event,) = breath(*facts).hypoxaemia
+    assert event.because == "SpO2 87 % on 2026-02-28 and 88 % within 24 hours before (limit 90 %, twice)"
+    assert event.sources == ("Observation/a", "Observation/b")
+
+
+def test_of_three_low_saturations_the_last_before_is_the_partner(breath):
+    facts = [result("spo2", value, ago(1, hours=hours)) for value, hours in ((86, 30), (87, 20), (85, 0))]
+    last = breath(*facts).hypoxaemia[-1]
+    assert last.because.startswith("SpO2 85 % on 2026-02-28 and 87 %")
+    assert last.sources == (facts[1].source, facts[2].source)
+
+
+def test_a_gradient_without_an_age_decides_nothing(guideline):
+    facts = [result("a-a-gradient", 90), result("fio2", 0.21)]
+    patient = record(*facts, born=None)
+    verdict, why = hypoxaemic(gases(patient, None, guideline.policy, AS_OF), patient, guideline.policy, AS_OF)
+    assert verdict is U
+    assert why == (
+        "hypoxaemia within 3 days neither shown nor excluded: "
+        "A-aDO2 on room air 90 mmHg on 2026-02-28 (limit by age, which is unknown)"
+    )
+
+
+def test_what_does_not_decide_is_said_whole(now):
+    pressure, saturation = result("pao2", 90, ago(1)), result("spo2", 88, ago(1))
+    told = "PaO2 90 mmHg on 2026-02-28 (limit 60 mmHg); SpO2 88 % on 2026-02-28, low once only (limit 90 %, twice)"
+    assert now(pressure, saturation) == (N, f"no limit crossed by the newest values within 3 days: {told}")
+    doubt = now(pressure, saturation, answers={"observations": "partial"})
+    assert doubt == (U, f"hypoxaemia within 3 days neither shown nor excluded: {told}")
+    assert now(pressure, result("pf-ratio", 120, ago(1)))[1] == "PaO2/FiO2 120 mmHg on 2026-02-28 (limit 300 mmHg)"
+    # an old value of another kind is not among those of these days
+    assert now(pressure, result("spo2", 80, ago(9)))[1].endswith("days: PaO2 90 mmHg on 2026-02-28 (limit 60 mmHg)")
+
+
+def test_two_values_that_may_be_the_newest_must_agree(now):
+    day, hour = result("pao2", 50, at("2026-02-28")), result("pao2", 70, at("2026-02-28T08:00"))
+    assert now(day, hour)[0] is U
+    assert now(result("pao2", 50, at("2026-02-28")), result("pao2", 55, at("2026-02-28T08:00")))[0] is M
+
+
+def test_a_gas_of_the_day_of_the_limit_that_could_not_be_read_is_not_excluded(now):
+    normal = result("pao2", 90, ago(1))
+    assert now(normal, unread("observations", "paco2", when=ago(3)))[0] is U
+    assert now(normal, unread("observations", "paco2", when=at("2026-02-26")))[0] is U
+    assert now(normal, unread("observations", "paco2", when=at("2026-02-25")))[0] is N
+    assert now(normal, unread("observations", "fio2"))[0] is U
+
+
 def test_hypoxaemic_says_by_which_value(now):
     assert now(result("pao2", 52, ago(1)))[1] == "PaO2 52 mmHg on 2026-02-28 (limit 60 mmHg)"
     assert "PaO2 90 mmHg" in now(result("pao2", 90, ago(1)))[1]
     assert now()[1] == "no value of oxygenation within 3 days"
+
+
+def test_a_gradient_on_room_air_in_words(breath):
+    (event,) = breath(result("a-a-gradient", 29), result("fio2", 0.21)).hypoxaemia
+    assert event.because == "A-aDO2 on room air 29 mmHg on 2026-02-28 (limit by age 28 mmHg)"
+    (between,) = breath(result("a-a-gradient", 29), result("fio2", 0.21), age=(56, 57)).hypoxaemia
+    assert between.because == "A-aDO2 on room air 29 mmHg on 2026-02-28 (limit by age 28.2 mmHg)"
+
+
+def test_a_censored_pressure_is_told_as_it_was_measured(breath):
+    found = breath(result("pao2", 40, comparator="<"), result("paco2", 40), result("fio2", 0.5))
+    assert found.gradients[0].recorded.startswith("PaO2 <40 mmHg, PaCO2 40 mmHg, FiO2 0.5, ")
+    assert found.ratios[0].recorded == "PaO2 <40 mmHg at FiO2 0.5"
+
+
+def test_days_are_those_of_the_site(guideline):
+    policy = replace(guideline.policy, zone="Europe/Madrid")
+    late = at("2026-02-27T23:30")
+    patient = record(result("pao2", 50, late), result("spo2", 80, late), result("spo2", 80, at("2026-02-27T23:00")))
+    because = [event.because for event in gases(patient, AGE, policy, AS_OF).hypoxaemia]
+    assert because == [
+        "PaO2 50 mmHg on 2026-02-28 (limit 60 mmHg)",
+        "SpO2 80 % on 2026-02-28 and 80 % within 24 hours before (limit 90 %, twice)",
+    ]

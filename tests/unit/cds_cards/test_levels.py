@@ -195,3 +195,139 @@ def test_every_number_is_the_policys(
     moved = replace(guideline, policy=replace(guideline.policy, **{field: value}))
     assert getattr(one(facts, on(agent, since), guideline), attribute) != expected
     assert getattr(one(facts, on(agent, since), moved), attribute) == expected
+
+
+TACROLIMUS_RULE = "one every 7 days, from day 7 (site policy)"
+
+
+@pytest.mark.parametrize(
+    ("since", "facts", "answer", "why"),
+    [
+        (20, [], "complete", f"tacrolimus: day 20; no level on record; {TACROLIMUS_RULE}"),
+        (20, [tac(12, 9)], "complete", f"tacrolimus: day 20; last level 2026-02-20; {TACROLIMUS_RULE}"),
+        (
+            20,
+            [tac(12, 9)],
+            "partial",
+            f"tacrolimus: day 20; last level 2026-02-20; not all results could be read; {TACROLIMUS_RULE}",
+        ),
+        (
+            60,
+            [],
+            "complete",
+            "tacrolimus: day 60; no level on record; one every 35 days, from day 7 (site policy)",
+        ),
+        (
+            "2026-02",
+            [],
+            "complete",
+            f"tacrolimus: day 1 to 28; no level on record; {TACROLIMUS_RULE}",
+        ),
+        (
+            None,
+            [],
+            "complete",
+            "tacrolimus: start unknown; no level on record; one every 7 or 35 days, from day 7 (site policy)",
+        ),
+        (
+            STRADDLING,
+            [],
+            "complete",
+            "tacrolimus: day 20 to 40; no level on record; one every 7 or 35 days, from day 7 (site policy)",
+        ),
+    ],
+)
+def test_when_a_level_is_due_in_words(
+    since: Any, facts: list[Any], answer: Answer, why: str, guideline: Guideline
+) -> None:
+    assert one(facts, on("tacrolimus", since), guideline, answer).due_why == why
+
+
+@pytest.mark.parametrize(
+    ("facts", "phase", "judged", "why"),
+    [
+        (
+            [tac(16)],
+            "induction",
+            "above",
+            "tacrolimus: 16 ng/mL (trough) of 2026-02-28: above the range, 10 to 15 ng/mL (site policy)",
+        ),
+        (
+            [tac(9)],
+            "induction",
+            "below",
+            "tacrolimus: 9 ng/mL (trough) of 2026-02-28: below the range, 10 to 15 ng/mL (site policy)",
+        ),
+        (
+            [tac(12)],
+            "induction",
+            "in",
+            "tacrolimus: 12 ng/mL (trough) of 2026-02-28: within the range, 10 to 15 ng/mL (site policy)",
+        ),
+        (
+            [tac(9)],
+            "maintenance",
+            "in",
+            "tacrolimus: 9 ng/mL (trough) of 2026-02-28: within the range, not above 15 ng/mL (site policy)",
+        ),
+        (
+            [tac(12, comparator="<", preliminary=True)],
+            "induction",
+            "not-judged",
+            "tacrolimus: <12 ng/mL (trough; preliminary) of 2026-02-28: cannot be placed against 10 to 15 ng/mL "
+            "(site policy)",
+        ),
+        (
+            [tac(16, assumption="804 g/mol")],
+            "induction",
+            "above",
+            "tacrolimus: 16 ng/mL (trough; 804 g/mol) of 2026-02-28: above the range, 10 to 15 ng/mL (site policy)",
+        ),
+        (
+            [],
+            "induction",
+            "not-judged",
+            "tacrolimus: no whole-blood level surely within 7 days",
+        ),
+        (
+            [tac(16, 8)],
+            "induction",
+            "not-judged",
+            "tacrolimus: no whole-blood level surely within 7 days, the last of 2026-02-21",
+        ),
+    ],
+)
+def test_a_level_judged_in_words(facts: list[Any], phase: Phase, judged: str, why: str, guideline: Guideline) -> None:
+    found = one(facts, on("tacrolimus", 20, phase), guideline)
+    assert (found.judged, found.judged_why) == (judged, why)
+    decided = judged != "not-judged"
+    assert found.judged_on == (facts[0] if decided else None)
+
+
+def test_the_peak_of_cyclosporine_in_words(guideline: Guideline) -> None:
+    none = one([], on("cyclosporine", 20), guideline)
+    assert none.judged_why == "cyclosporine A: no 2-hour or peak level surely within 7 days"
+    trough = one(
+        [csa(180, variant="trough"), csa(None, 2, "", words=("low",), recorded="low")],
+        on("cyclosporine", 20),
+        guideline,
+    )
+    assert trough.shown == (
+        "cyclosporine A low (specimen and timing not stated) of 2026-02-27: shown, not judged",
+        "cyclosporine A 180 ng/mL (trough) of 2026-02-28: shown, not judged",
+    )
+
+
+def test_of_each_kind_the_newest_is_shown(guideline: Guideline) -> None:
+    facts = [csa(180, 3, "trough"), csa(170, 1, "trough"), csa(90, 2, "serum")]
+    for order in (facts, facts[::-1]):
+        shown = one(order, on("cyclosporine", 20), guideline).shown
+        assert [text.partition(" (")[0] for text in shown] == ["cyclosporine A 90 ng/mL", "cyclosporine A 170 ng/mL"]
+
+
+def test_the_first_of_two_starts_of_one_drug_is_its_clock(guideline: Guideline) -> None:
+    therapy = on("tacrolimus", 60)
+    twice = replace(therapy, courses=(*therapy.courses, replace(therapy.courses[0], since=maybe(9))))
+    assert one([], twice, guideline).due_why.startswith("tacrolimus: day 60; ")
+    undated = replace(therapy, courses=(*therapy.courses, replace(therapy.courses[0], since=None)))
+    assert one([], undated, guideline).due_why.startswith("tacrolimus: start unknown; ")

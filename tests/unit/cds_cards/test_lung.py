@@ -196,3 +196,119 @@ def test_an_ild_says_why_it_is_not_called_rapid():
     )
     assert "do not settle" in lungs(ild(None), low(ago(5))).because
     assert lungs(ild(None), low(ago(5))).earliest is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "answers", "because"),
+    [
+        ([], {}, "no interstitial lung disease among the conditions on record"),
+        ([unread("conditions")], {}, "a condition that may be an interstitial lung disease could not be read"),
+        ([], {"conditions": "partial"}, "the conditions were not answered in full, and no ILD is among those at hand"),
+        ([rpild(label="MDA5-ILD", began=ago(9))], {}, "recorded as rapidly progressive ILD: MDA5-ILD, 2026-02-20"),
+        ([rpild()], {}, "recorded as rapidly progressive ILD: condition on record, without a date"),
+        (
+            [ild(ago(400), label="Fibrosis", clinical="remission")],
+            {},
+            "the recorded ILD is inactive, in remission or resolved: Fibrosis, 2025-01-25",
+        ),
+        ([ild(ago(5))], {}, "ILD since 2026-02-24; no hypoxaemia on record within 90 days"),
+        ([ild(ago(5)), low(ago(91))], {}, "ILD since 2026-02-24; no hypoxaemia on record within 90 days"),
+        (
+            [ild(ago(100)), low(ago(5))],
+            {},
+            "ILD since 2025-11-21; hypoxaemia of the last 90 days lies more than 31 days from it: not called rapid",
+        ),
+        (
+            [ild(ago(9)), low(ago(5)), condition("home-oxygen", began=at("2025-06"))],
+            {},
+            "ILD since 2026-02-20, but home oxygen (2025-06) more than 31 days before it: not called rapid",
+        ),
+        (
+            [ild(ago(9)), low(ago(5)), low(ago(60))],
+            {},
+            "ILD since 2026-02-20, but hypoxaemia (PaO2 50 mmHg on 2025-12-31 (limit 60 mmHg)) more than 31 days "
+            "before it: not called rapid",
+        ),
+        (
+            [ild(None), low(ago(5))],
+            {},
+            "ILD without a certain first date, and hypoxaemia (PaO2 50 mmHg on 2026-02-24 (limit 60 mmHg)): "
+            "the dates do not settle whether the course is rapid",
+        ),
+    ],
+)
+def test_the_lungs_in_words(facts, answers, because):
+    for order in permutations(facts):
+        assert lungs(*order, answers=answers).because == because
+
+
+@pytest.mark.parametrize(
+    ("onset", "gas", "apart"),
+    [
+        ("2026-02-20", "2026-02-20T08:00", "the same day"),
+        ("2026-02-20", "2026-02-15T08:00", "5 days earlier"),
+        ("2026-02-15", "2026-02-16T08:00", "1 days later"),
+        ("2026-02", "2026-02-15T08:00", "about 14 days apart at most"),
+        ("2026-02", "2026-02-20T08:00", "about 19 days apart at most"),
+    ],
+)
+def test_how_far_apart_ild_and_hypoxaemia_lie(onset, gas, apart):
+    found = lungs(ild(at(onset)), low(at(gas)))
+    assert f" and hypoxaemia {apart} (" in found.because
+
+
+def test_of_several_moments_the_last_that_fits_is_told():
+    old, first, last = low(ago(91)), low(ago(8)), low(ago(3))
+    fact = ild(ago(10))
+    for order in permutations((first, last)):
+        found = lungs(fact, *order)
+        assert found.evidence == (fact.source, last.source)
+        assert "7 days later" in found.because
+    assert lungs(fact, old, last).status == "ild"  # ill long before
+
+
+def test_the_evidence_of_the_lungs():
+    rapid = [rpild(id="a", began=ago(9)), rpild(id="b", began=ago(7)), ild(ago(400), id="c")]
+    for order in permutations(rapid):
+        found = lungs(*order)
+        assert found.evidence == ("Condition/a", "Condition/b")
+        assert found.earliest == ago(400)
+    past = lungs(ild(ago(400), clinical="resolved", id="c"))
+    assert (past.evidence, past.earliest) == (("Condition/c",), ago(400))
+    assert lungs(rpild()).earliest is None
+    assert lungs(ild(None, clinical="resolved")).earliest is None
+    unsettled = lungs(ild(None, id="c"), low(ago(5)))
+    assert unsettled.evidence[0] == "Condition/c"
+    assert len(unsettled.evidence) == 2
+    assert lungs(ild(ago(5), id="c")).evidence == ("Condition/c",)
+
+
+@pytest.mark.parametrize(
+    ("order", "old"),
+    [
+        ({}, True),
+        ({"status": "on-hold"}, True),
+        ({"status": "completed"}, True),
+        ({"status": "revoked"}, False),
+        ({"status": "draft"}, False),
+        ({"intent": "plan"}, False),
+        ({"intent": "proposal"}, False),
+        ({"refused": True}, False),
+    ],
+)
+def test_an_order_of_home_oxygen_that_stood_makes_an_ild_old(order, old):
+    oxygen = service("home-oxygen", when=ago(200), **order)
+    assert outcome(ild(ago(10)), low(ago(5)), oxygen) == (ILD_ONLY if old else INFERRED)
+
+
+@pytest.mark.parametrize("concept", ["pao2", "pf-ratio", "spo2", "a-a-gradient"])
+def test_an_inference_says_that_a_result_could_not_be_read(concept):
+    doubt = "; not all results could be read, so earlier hypoxaemia is not excluded"
+    facts = [ild(at("2026-02-01")), low(at("2026-02-20T08:00"))]
+    assert lungs(*facts, unread("observations", concept)).because.endswith(doubt)
+    assert not lungs(*facts, unread("observations", "ferritin")).because.endswith(doubt)
+
+
+@pytest.mark.parametrize("concept", ["ild", "rpild"])
+def test_a_condition_that_could_not_be_read_may_be_the_lung_disease(concept):
+    assert lungs(unread("conditions", concept)).status == "unknown"

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from cds_cards.assessment import Assessment, assess
 from cds_cards.card import Card
 from cds_cards.cards import compose_cards
+from cds_cards.dose_check import DoseCheck
 from cds_cards.knowledge import load_guideline
+from cds_cards.orders.entry import Drafted
 from cds_cards.plan import make_plan
 from cds_cards.proposals import MedicationProposal, Reduce, ServiceProposal
 from cds_cards.record import Dose, DraftOrder, Person
@@ -178,6 +180,94 @@ def test_with_an_infection_no_immunosuppressant_replaces_the_draft() -> None:
     assert "delete" in kinds(card)
     assert not created(card) & set(GUIDELINE.agents)
     assert "Infection on record" in card.detail
+
+
+WORSE = tuple(res(name, None, 1, flag=True) for name in ("respiratory-symptoms", "imaging", "clinician-impression"))
+INFECTED = dx("infection", onset=2, label="pneumonia")
+RUNNING_STANDS = "The running combination is the guideline's alternative"
+
+
+@pytest.mark.parametrize(
+    ("facts", "judged_as"),
+    [
+        ((drug("azathioprine"),), "Azathioprine drafted: not recommended for induction in anti-MDA5 RPILD"),
+        (
+            (drug("azathioprine"), *LONG_AGO),
+            "Azathioprine drafted: not recommended in anti-MDA5 RPILD, above all not for induction",
+        ),
+        ((drug("infliximab"),), "Infliximab drafted: not recommended in anti-MDA5 RPILD"),
+        ((drug("pirfenidone"), *LONG_AGO), "Pirfenidone drafted: not recommended in anti-MDA5 RPILD"),
+    ],
+)
+def test_the_draft_is_named_and_judged(facts: tuple[Fact, ...], judged_as: str) -> None:
+    ((topic, card),) = cards(*facts).items()
+    assert card.summary == f"{judged_as} ({topic})"
+    assert card.detail.startswith(f"**{judged_as}; consider removing the draft**\n")
+
+
+@pytest.mark.parametrize(
+    ("facts", "rules"),
+    [
+        ((), ("rec-8", "rec-2")),
+        ((NO_CNI,), ("rec-8", "rec-3")),
+        (GC_CNI, ("rec-8",)),
+        ((*GC_CNI, *WORSE), ("rec-8", "rec-4")),
+        (LONG_AGO, ("rec-8",)),
+        ((INFECTED,), ("rec-8",)),
+        ((NO_CNI, INFECTED), ("rec-8",)),
+        ((*GC_CNI, *WORSE, INFECTED), ("rec-8",)),
+    ],
+)
+def test_the_rule_of_what_takes_its_place_is_told(facts: tuple[Fact, ...], rules: tuple[str, ...]) -> None:
+    detail = cards(drug("azathioprine"), *facts)["rec-8"].detail
+    guideline = detail.partition("**Guideline**")[2].partition("**Evidence**")[0]
+    assert tuple(name for name in ("rec-8", "rec-2", "rec-3", "rec-4") if f"({name})." in guideline) == rules
+
+
+@pytest.mark.parametrize(
+    ("facts", "stands"),
+    [((), False), ((GC,), False), (GC_CNI, True), ((*GC_CNI, *WORSE), False), (LONG_AGO, True), ((INFECTED,), False)],
+)
+def test_a_combination_that_holds_is_the_alternative(facts: tuple[Fact, ...], stands: bool) -> None:
+    assert (RUNNING_STANDS in cards(drug("azathioprine"), *facts)["rec-8"].detail) is stands
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ((), "First-option combination in anti-MDA5 RPILD (rec-2, weak evidence)."),
+        ((NO_CNI,), "(rec-3, weak evidence)."),
+        ((*GC_CNI, *WORSE), "The response to the running combination is inadequate (rec-4)."),
+    ],
+)
+def test_why_another_takes_its_place(facts: tuple[Fact, ...], why: str) -> None:
+    removal, *others = cards(drug("azathioprine", id="aza"), *facts)["rec-8"].suggestions
+    assert removal.label == "Remove the draft: Azathioprine"
+    assert removal.actions[0].description.startswith(
+        "Remove the draft of azathioprine (MedicationRequest/aza). "
+        "Not recommended in anti-MDA5 RPILD (rec-8, practice point of the panel)."
+    )
+    assert others
+    for suggestion in others:
+        assert suggestion.label.startswith("Instead: ")
+        assert any(why in action.description for action in suggestion.actions)
+
+
+def test_other_agents_of_the_class_are_said_to_be_our_addition() -> None:
+    added = "The guideline names infliximab; other anti-TNF agents are added here as the same class"
+    assert added not in cards(drug("infliximab"))["rec-9"].detail
+    assert added in cards(drug("adalimumab"))["rec-9"].detail
+    assert added in cards(drug("adalimumab"), drug("infliximab"))["rec-9"].detail
+    warns = "When this card warns: in the induction phase; later it informs"
+    assert warns in cards(drug("azathioprine"))["rec-8"].detail
+    assert warns not in cards(drug("pirfenidone"))["rec-10"].detail
+
+
+def test_in_pregnancy_the_draft_is_excluded_for_that_too() -> None:
+    detail = cards(drug("methotrexate"), dx("pregnancy", onset=60), who=YOUNG)["rec-8"].detail
+    caution = detail.partition("**Cautions**")[2].partition("**Guideline**")[0]
+    assert "- Methotrexate: " in caution
+    assert "- Methotrexate: " not in cards(drug("methotrexate"), who=YOUNG)["rec-8"].detail
 
 
 # ── rec-2 and rec-3 ──
@@ -547,3 +637,18 @@ def test_a_draft_that_could_not_be_read_is_named_and_no_running_therapy_becomes_
 def test_patient_view_says_nothing_of_order_entry() -> None:
     found = cards(drug("azathioprine"), drug("tacrolimus", dose=TABLETS), hook="patient-view")
     assert not {"dose", "safety-allergy", "safety-pregnancy", "safety-interaction"} & set(found)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("MedicationRequest/x", "MedicationRequest/x"),
+        ("MedicationRequest/", ""),
+        ("MedicationRequest/a b", ""),
+        ("draft order 1 (no id)", ""),
+        ("draft-1", ""),
+        ("Other/x", ""),
+    ],
+)
+def test_what_can_be_named_for_removal(source: str, target: str) -> None:
+    assert Drafted(source, "azathioprine", True, DoseCheck("within", "")).target == target

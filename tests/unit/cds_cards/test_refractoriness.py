@@ -95,7 +95,37 @@ def test_the_count_from_the_record(guideline: Guideline, verdicts: str) -> None:
     assert ("no sign of failure in the data at hand" in result.why) is (result.status == "not-refractory")
 
 
+def test_what_the_count_says_in_words(guideline: Guideline) -> None:
+    signs = [flag("imaging", True, on(15)), flag("clinician-impression", False, on(15))]
+    opening = "met: imaging; not met: clinician-impression; not known: respiratory-symptoms, a-a-gradient, ferritin"
+    assert assess(guideline, *signs).why == f"signs of failure ({opening})"
+    no_sign = assess(guideline, signs[1]).why
+    assert no_sign.startswith("no sign of failure in the data at hand (not met: clinician-impression; not known: ")
+    assert assess(guideline).why.startswith("none of the five criteria is known (not known: respiratory-symptoms, ")
+
+
 # --- the clock ---
+
+
+@pytest.mark.parametrize(
+    ("start", "why"),
+    [
+        (6, "began on 2026-02-23, day 6: response is judged from day 7"),
+        (91, "began on 2025-11-30, day 91: after day 90 worsening is a relapse rather than a missing response"),
+        (
+            "2026-02",
+            "began on 2026-02: the date is not exact enough (day 1 to 28) to tell whether the response can be judged, "
+            "from day 7 to day 90",
+        ),
+    ],
+)
+def test_outside_the_days_of_assessment_it_is_said_why(guideline: Guideline, start: Date, why: str) -> None:
+    assert assess(guideline, start=start).why == f"the combination or its last new agent {why}"
+
+
+@pytest.mark.parametrize("start", [3, "2026-02"])
+def test_triple_is_passed_on_outside_the_days_too(guideline: Guideline, start: Date) -> None:
+    assert assess(guideline, order("cyclophosphamide", start), start=start).triple
 
 
 @pytest.mark.parametrize(
@@ -130,16 +160,25 @@ def test_without_a_combination_there_is_nothing_to_assess(guideline: Guideline) 
     breath = gases(record, None, guideline.policy, AS_OF)
     result = refractoriness(record, breath, therapy(record, breath, guideline, AS_OF), guideline, AS_OF)
     assert (result.status, result.criteria) == ("not-on-combination", ())
+    assert result.why == "no combination runs (stage glucocorticoid-only)"
 
 
 def test_unread_orders_and_unknown_starts_are_not_assessable(guideline: Guideline) -> None:
     sign = flag("imaging", True, 0)
-    for facts in ([order("prednisone", 20), unread("medications")], [*combination(None)]):
+    unread_order = "not every medication order could be read, so that a combination may be running"
+    no_start = "the start of the combination or of its last new agent is not known"
+    for facts, why in (
+        ([order("prednisone", 20), unread("medications")], unread_order),
+        ([*combination(None)], no_start),
+    ):
         record = rec(*facts, sign)
         breath = gases(record, None, guideline.policy, AS_OF)
         result = refractoriness(record, breath, therapy(record, breath, guideline, AS_OF), guideline, AS_OF)
         assert result.status == "not-assessable"
-        assert {item.verdict for item in result.criteria} == {UNKNOWN}
+        assert [(item.id, item.verdict, item.why) for item in result.criteria] == [
+            (name, UNKNOWN, why) for name in CRITERIA
+        ]
+        assert result.why == why
 
 
 def test_the_last_new_agent_restarts_the_clock(guideline: Guideline) -> None:

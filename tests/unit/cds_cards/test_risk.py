@@ -204,6 +204,77 @@ def test_an_unknown_factor_says_why(classify):
     assert "birth date" in why["age-over-60"]
 
 
+def test_values_whose_dates_overlap_are_told_together(classify):
+    day, hour = result("ferritin", 3000, at("2026-02-27")), result("ferritin", 700, at("2026-02-27T08:00"))
+    over_1000, over_500 = classify(day, hour).factors[:2]
+    told = "ferritin 3000 ng/mL on 2026-02-27 and ferritin 700 ng/mL on 2026-02-27"
+    assert over_1000.why.lower() == f"{told}; limit 1000 ng/ml; their dates overlap".lower()
+    assert over_500.why.lower() == f"{told}; limit 500 ng/ml".lower()
+    assert (over_500.value, over_500.unit, over_500.date) == (None, None, "2026-02-27")
+    assert over_500.evidence == (day.source, hour.source)
+
+
+@pytest.mark.parametrize(
+    ("facts", "answer", "doubt"),
+    [
+        ([result("ferritin", 800, comparator=">")], "complete", "; the censored value does not decide"),
+        ([result("ferritin", 800)], "complete", ""),
+        (
+            [result("ferritin", 800)],
+            "partial",
+            "; the observations were not answered in full, so a newer value is not excluded",
+        ),
+        (
+            [result("ferritin", 800), unread("observations", "ferritin")],
+            "complete",
+            "; a value that may be newer could not be read",
+        ),
+        ([result("ferritin", 1001), unread("observations", "ferritin")], "partial", ""),
+    ],
+)
+def test_why_a_marker_is_not_known_to_be_absent(classify, facts, answer, doubt):
+    factor = classify(*facts, answers={"observations": answer}).factors[0]
+    assert factor.why.partition("; limit 1000 ng/mL")[2] == doubt
+    assert (factor.status == "unknown") is bool(doubt)
+
+
+def test_what_a_molar_mass_assumed_is_told_where_it_decided(classify):
+    fact = result("ferritin", 800, recorded="1798 pmol/L", assumption="445 kDa")
+    assert [f.assumption for f in classify(fact).factors[:2]] == ["445 kDa", "445 kDa"]
+    assert [f.assumption for f in classify(fact, unread("observations", "ferritin")).factors[:2]] == [None, "445 kDa"]
+
+
+def test_a_censored_value_is_no_figure(classify):
+    factor = classify(result("ferritin", 1000, comparator=">")).factors[0]
+    assert (factor.status, factor.value, factor.unit, factor.date) == ("present", None, None, "2026-02-28")
+
+
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        (at("2026-01"), "latest 2026-01 is not surely within 30 days"),
+        (ago(58), "latest 2026-01-02 is older than 30 days"),
+    ],
+)
+def test_a_value_that_is_not_current_is_named(classify, when, told):
+    stale = result("ferritin", 900, when)
+    factor = classify(stale).factors[0]
+    assert (factor.why, factor.evidence, factor.value) == (told, (stale.source,), None)
+    also = classify(stale, unread("observations", "ferritin")).factors[0]
+    assert also.why == f"{told}; one could not be read"
+
+
+@pytest.mark.parametrize(
+    ("born", "shown", "value"),
+    [("1965-03-01", "61 years", 61.0), ("1965", "60 to 61 years", None), ("2008", "17 to 18 years", None)],
+)
+def test_the_age_is_told_with_its_doubt(classify, born, shown, value):
+    factor = classify(*NORMAL, born=born).factors[-1]
+    assert factor.id == "age-over-60"
+    assert factor.why == f"age {shown}; over 60 counts, 60 itself does not"
+    assert (factor.value, factor.evidence) == (value, ("Patient/p",))
+
+
 # ── signs of a relapse ──
 
 
@@ -237,3 +308,17 @@ def test_titres_of_two_assays_are_no_sign(signs):
     assert not signs(titre(50, ago(100)), titre(500, ago(1), unit="index"))
     other = result("anti-mda5", 500, ago(1), code="http://loinc.org|88725-7")
     assert not signs(titre(50, ago(100)), other)
+
+
+def test_signs_are_told_with_what_they_rest_on(signs):
+    told = signs(
+        result("ferritin", 600, recorded="1348 pmol/L", assumption="445 kDa"), titre(50, ago(100)), titre(120, ago(2))
+    )
+    assert len(told) == 2
+    assert "600 ng/mL (recorded as 1348 pmol/L) on 2026-02-28; limit 500 ng/mL; 445 kDa" in told[0]
+    assert told[1] == "anti-MDA5 titre from 50 on 2025-11-21 to 120 on 2026-02-27, same assay"
+
+
+@pytest.mark.parametrize(("when", "sign"), [("2026-01-31", True), ("2026-01-30", False), ("2026-01-29", False)])
+def test_a_titre_that_is_not_surely_current_is_no_sign(signs, when, sign):
+    assert bool(signs(titre(50, ago(100)), titre(500, at(when)))) is sign

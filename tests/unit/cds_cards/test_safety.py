@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cds_cards.disease import Population
+from cds_cards.feasibility import kidney
 from cds_cards.guideline import LOINC, SNOMED, Guideline
 from cds_cards.knowledge import load_guideline
 from cds_cards.record import PatientRecord
@@ -428,3 +429,191 @@ def test_an_agent_without_an_atc_code_stands_for_itself_alone(guideline: Guideli
     agents = {name: replace(agent, atc=None) for name, agent in guideline.agents.items()}
     found = screen(rec(allergy("mycophenolic-acid")), replace(guideline, agents=agents))
     assert (kinds(found, "mycophenolic-acid"), kinds(found, "mycophenolate-mofetil")) == (["allergy"], [])
+
+
+# ── in words ──
+
+
+@pytest.mark.parametrize(
+    ("facts", "why", "evidence"),
+    [
+        ([], "eGFR unknown: no usable result on record", ()),
+        ([unread("observations", "egfr")], "eGFR unknown: the result on record could not be read", ()),
+        ([unread("observations")], "eGFR unknown: no usable result on record", ()),
+        (
+            [res("egfr", 80, ago(31), id="e")],
+            "eGFR unknown: the latest, eGFR 80 mL/min/1.73 m² of 2026-01-29, is older than 30 days",
+            (),
+        ),
+        (
+            [res("egfr", 80, "2026-01", id="e")],
+            "eGFR unknown: the latest, eGFR 80 mL/min/1.73 m² of 2026-01, is not surely within 30 days",
+            (),
+        ),
+        (
+            [res("egfr", 29.9, ago(1), id="e")],
+            "eGFR 29.9 mL/min/1.73 m² on 2026-02-28, below 30 (site policy)",
+            ("Observation/e",),
+        ),
+        (
+            [res("egfr", 30, ago(1), id="e")],
+            "eGFR 30 mL/min/1.73 m² on 2026-02-28, not below 30 (site policy)",
+            ("Observation/e",),
+        ),
+        (
+            [res("egfr", 60, ago(1), comparator="<", id="e")],
+            "eGFR unknown: eGFR <60 mL/min/1.73 m² on 2026-02-28 does not settle whether it is below 30",
+            ("Observation/e",),
+        ),
+        (
+            [res("egfr", 60, ago(1), id="e"), unread("observations", "egfr")],
+            "eGFR unknown: after eGFR 60 mL/min/1.73 m² on 2026-02-28 a result could not be read",
+            ("Observation/e",),
+        ),
+        (
+            [res("egfr", 20, ago(1), id="e"), unread("observations", "egfr")],
+            "eGFR 20 mL/min/1.73 m² on 2026-02-28, below 30 (site policy)",
+            ("Observation/e",),
+        ),
+        (
+            [res("egfr", 20, "2026-02-28", id="d"), res("egfr", 40, "2026-02-28T08:00", id="h")],
+            "eGFR unknown: eGFR 20 mL/min/1.73 m² on 2026-02-28; eGFR 40 mL/min/1.73 m² on 2026-02-28 does not settle "
+            "whether it is below 30",
+            ("Observation/d", "Observation/h"),
+        ),
+    ],
+)
+def test_the_kidney_in_words(facts: list[Any], why: str, evidence: tuple[str, ...], guideline: Guideline) -> None:
+    found = kidney(rec(*facts), guideline, AS_OF)
+    assert (found.why, found.evidence) == (why, evidence)
+
+
+def whys(record: PatientRecord, agent: str, guideline: Guideline, therapy: Therapy = UNTREATED) -> list[str]:
+    return [item.why for item in screen(record, guideline, therapy).agents[agent].exclusions]
+
+
+def test_why_an_agent_is_excluded(guideline: Guideline) -> None:
+    runs = on("tacrolimus", drafted=("rituximab",))
+    assert whys(rec(), "tacrolimus", guideline, runs) == ["tacrolimus runs since 2026-01-30"]
+    assert whys(rec(), "rituximab", guideline, runs) == ["rituximab is drafted"]
+    by_text = replace(runs, courses=tuple(replace(course, by_text=True) for course in runs.courses))
+    assert whys(rec(), "tacrolimus", guideline, by_text) == [
+        "tacrolimus runs since 2026-01-30 (recognised by its text)"
+    ]
+    undated = replace(runs, courses=tuple(replace(course, since=None) for course in runs.courses))
+    assert whys(rec(), "tacrolimus", guideline, undated) == ["tacrolimus runs"]
+    twice = replace(runs, courses=(*runs.courses, Course("tacrolimus", "", at(50), None, "active", ("x",))))
+    assert whys(rec(), "tacrolimus", guideline, twice) == ["tacrolimus runs since 2026-01-10"]
+    past = replace(runs, courses=(*runs.courses, Course("tacrolimus", "", at(90), None, "past", ("x",))))
+    assert whys(rec(), "tacrolimus", guideline, past) == ["tacrolimus runs since 2026-01-30"]
+    evidence = screen(rec(), guideline, twice).agents["tacrolimus"].exclusions[0].evidence
+    assert evidence == ("MedicationRequest/tacrolimus", "x")
+
+
+def test_why_an_agent_is_prohibited(guideline: Guideline) -> None:
+    no = order("basiliximab", 40, prohibited=True, id="b", authored="2026-01-05")
+    nameless = order("basiliximab", 40, prohibited=True, id="a", authored=None)
+    found = screen(rec(no, nameless), guideline).agents["basiliximab"].exclusions
+    assert [(item.kind, item.why, item.evidence) for item in found] == [
+        ("prohibited", "an order says not to give basiliximab", ("MedicationRequest/a",)),
+        ("prohibited", "an order of 2026-01-05 says not to give basiliximab", ("MedicationRequest/b",)),
+    ]
+
+
+@pytest.mark.parametrize(("end", "excluded"), [(AS_OF, True), (AS_OF - timedelta(seconds=1), False), (None, True)])
+def test_a_prohibition_ends_with_its_last_moment(end: Date | None, excluded: bool, guideline: Guideline) -> None:
+    record = rec(order("basiliximab", 40, end, prohibited=True))
+    assert (kinds(screen(record, guideline), "basiliximab") == ["prohibited"]) is excluded
+
+
+def test_why_a_calcineurin_inhibitor_is_not_feasible(guideline: Guideline) -> None:
+    toxic = dx("cni-toxicity", onset=9, id="t")
+    label = guideline.conditions["cni-toxicity"].label
+    found = screen(rec(toxic), guideline)
+    assert found.cni_reasons["tacrolimus"] == f"{label} on record, 2026-02-20 (site policy)"
+    by_text = screen(rec(replace(toxic, onset=None, by_text=True)), guideline)
+    assert by_text.cni_reasons["cyclosporine"] == f"{label} on record, recognised by its text (site policy)"
+    assert kinds(found, "tacrolimus") == ["cni-not-feasible"]
+    assert found.agents["tacrolimus"].exclusions[0].evidence == ("Condition/t",)
+
+
+def test_marks_in_words(guideline: Guideline) -> None:
+    two = rec(allergy("prednisone"), allergy("methylprednisolone"))
+    mark = next(mark for mark in screen(two, guideline).agents["prednisolone"].marks if mark.ranks)
+    assert (mark.id, mark.text, mark.source) == (
+        "allergy-in-class",
+        "An allergy to methylprednisolone and prednisone is on record; glucocorticoids may cross-react.",
+        "site policy",
+    )
+    blurred = screen(rec(unread("allergies", "rituximab")), guideline)
+    (found,) = [mark for mark in blurred.agents["rituximab"].marks if mark.id == "allergy-unread"]
+    assert found.text == "An allergy entry that names rituximab could not be read: check it first."
+    assert (found.source, found.ranks) == ("record", True)
+    for key in ("medications", "administrations", "drafts"):
+        doubtful = screen(rec(unread(key, "rituximab")), guideline)  # type: ignore[arg-type]
+        (seen,) = [mark for mark in doubtful.agents["rituximab"].marks if mark.id == "order-unread"]
+        assert seen.text == "An order or administration of rituximab could not be read: check it first."
+        assert (seen.source, seen.ranks) == ("record", True)
+
+
+@pytest.mark.parametrize(
+    ("status", "excluded"), [("draft", True), ("active", True), ("entered-in-error", False), ("cancelled", False)]
+)
+def test_a_drafted_prohibition_excludes(status: str, excluded: bool, guideline: Guideline) -> None:
+    record = rec(draft("basiliximab", status=status, prohibited=True))
+    assert ("prohibited" in kinds(screen(record, guideline), "basiliximab")) is excluded
+
+
+def test_an_exclusion_by_pregnancy_names_what_shows_it(guideline: Guideline) -> None:
+    record = rec(dx("pregnancy", onset=60, id="p"), who=person(born="1990-05-04"))
+    (found,) = screen(record, guideline, age=(35, 35)).agents["mycophenolate-mofetil"].exclusions
+    assert (found.kind, found.evidence) == ("pregnancy", ("Condition/p",))
+    assert found.why.startswith("pregnancy (site policy): ")
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ([], "no usable pregnancy status or test on record"),
+        ([dx("pregnancy", onset=60)], "pregnancy on the problem list, dated 2025-12-31"),
+        ([dx("pregnancy", onset=60, recorded=9)], "pregnancy on the problem list, dated 2026-02-20"),
+        ([dx("pregnancy", onset=None)], "pregnancy on the problem list, undated"),
+        (
+            [dx("pregnancy", onset=100, clinical="resolved", abated=20)],
+            "pregnancy recorded as ended 2026-02-09",
+        ),
+        ([hcg("POS", ago(5))], "pregnancy test “POS” of 2026-02-24"),
+        ([status(YES, ago(10))], "pregnancy status “pregnant” of 2026-02-19"),
+    ],
+)
+def test_the_pregnancy_in_words(facts: list[Any], why: str, guideline: Guideline) -> None:
+    assert screen(rec(*facts), guideline).pregnant_why == why
+
+
+def test_an_ended_pregnancy_counts_while_its_end_is_surely_recent(guideline: Guideline) -> None:
+    for abated, expected in ((ago(300), "no"), (ago(301), "unknown"), ("2025", "unknown")):
+        ended = dx("pregnancy", onset=400, clinical="resolved", abated=abated)
+        assert screen(rec(ended), guideline).pregnant == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({}, "allergy to tacrolimus on record"),
+        ({"kind": "intolerance"}, "intolerance to tacrolimus on record"),
+        ({"verification": "unconfirmed"}, "allergy to tacrolimus on record, unconfirmed"),
+        ({"verification": "confirmed"}, "allergy to tacrolimus on record"),
+    ],
+)
+def test_an_allergy_in_words(fields: dict[str, Any], why: str, guideline: Guideline) -> None:
+    item = replace(allergy("tacrolimus", **fields), when=None)
+    assert whys(rec(item), "tacrolimus", guideline) == [why]
+    dated = replace(item, when=at(9), by_text=True)
+    recorded = why.replace("on record", "on record, recorded 2026-02-20")
+    assert whys(rec(dated), "tacrolimus", guideline) == [f"{recorded}, recognised by its text"]
+
+
+def test_an_allergy_to_a_class_in_words(guideline: Guideline) -> None:
+    entry = replace(allergy(classes=("calcineurin-inhibitor",)), when=None)
+    why = "allergy to tacrolimus by its class (calcineurin-inhibitor) on record"
+    assert whys(rec(entry), "tacrolimus", guideline) == [why]

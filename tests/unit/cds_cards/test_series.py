@@ -50,6 +50,13 @@ def test_what_a_censored_value_decides(value, comparator, is_above, is_below):
         (0.4, "1", None, "0.4"),
         (1000.0, "ng/mL", ">", ">1000 ng/mL"),
         (1234567.0, "U/mL", None, "1234567 U/mL"),
+        (299.96, "mm[Hg]", None, "299.96 mmHg"),  # no decimal makes it the limit
+        (299.94, "mm[Hg]", None, "299.9 mmHg"),
+        (300.04, "mm[Hg]", "<", "<300.04 mmHg"),
+        (0.12345, "1", None, "0.123"),
+        (99.96, "ng/mL", None, "99.96 ng/mL"),
+        (3.0, None, None, "3"),
+        (3.0, "", None, "3"),
     ],
 )
 def test_figures(value, unit, comparator, text):
@@ -68,6 +75,19 @@ def test_the_newest_of_one_instant_is_the_later_issued_else_the_worse():
         assert newest(pool) == (corrected,)
     assert newest((first, low)) == (first,)  # one without `issued`: the worse
     assert newest(()) == ()
+
+
+def test_of_equal_results_the_order_does_not_choose():
+    sources = [ferritin(900, ago(1), id=name) for name in "abc"]
+    codes = [ferritin(900, ago(1), id="a", code=name) for name in ("s|1", "s|2")]
+    bounds = [ferritin(900, ago(1), id="a", comparator=name) for name in (None, "<", ">")]
+    for alike in (sources, codes, bounds):
+        assert {newest(pool) for pool in permutations(alike)} == {(alike[-1],)}
+
+
+def test_a_value_that_is_none_is_the_least_bad():
+    none, low = ferritin(None, ago(1)), ferritin(-5, ago(1))
+    assert newest((none, low), higher_is_worse) == newest((low, none), lower_is_worse) == (low,)
 
 
 def test_overlapping_dates_leave_several_candidates():
@@ -112,10 +132,21 @@ def test_a_final_result_that_follows_replaces_a_preliminary_one():
     assert current([preliminary, final], AS_OF, MONTH).stale is final
 
 
+def test_a_preliminary_result_of_the_instant_of_a_final_one_gives_way():
+    preliminary, final = ferritin(1500, ago(50), preliminary=True), ferritin(300, ago(50))
+    for pool in permutations((preliminary, final)):
+        assert current(pool, AS_OF, MONTH).candidates == ((final, N),)
+    overlapping = ferritin(300, at("2026-01"))
+    assert [r for r, _ in current((preliminary, overlapping), AS_OF, timedelta(days=1)).candidates] == [overlapping]
+
+
 def test_unread_results_that_may_be_newer():
     used = (ferritin(300, ago(5)),)
     assert unread_since([unread("observations", "ferritin")], used)
     assert unread_since([unread("observations", "ferritin", when=ago(5))], used)
     assert not unread_since([unread("observations", "ferritin", when=ago(5.1))], used)
+    assert unread_since([unread("observations", "ferritin", when=at("2026-02"))], used)
+    assert not unread_since([unread("observations", "ferritin", when=ago(6))], (*used, ferritin(300, ago(5.5))))
+    assert unread_since([unread("observations", "ferritin", when=ago(5.2))], (*used, ferritin(300, ago(5.5))))
     assert unread_since([unread("observations", when=ago(90))], ())
     assert not unread_since([], used)

@@ -432,3 +432,22 @@ def test_only_the_first_days_count(guideline: Guideline, from_start: int, named:
     low = order("prednisone", 30, dose=Dose(per_day=10))
     more = order("prednisolone", 30 - from_start, dose=Dose(per_day=60))
     assert bool(treat(guideline, T, low, more, WEIGHT).low_glucocorticoid) is named
+
+
+@pytest.mark.parametrize(
+    ("facts", "answer", "told"),
+    [
+        ([], "partial", ("not all pages of the medication orders could be fetched",)),
+        ([], "missing", ("the medication orders could not be fetched",)),
+        ([unread("medications", id="x")], "complete", None),
+        ([order("tacrolimus", 60, "2026")], "complete", ("tacrolimus: the dates leave open whether it runs",)),
+    ],
+)
+def test_what_of_the_orders_could_not_be_read_is_told(
+    guideline: Guideline, facts: list[Fact], answer: Any, told: tuple[str, ...] | None
+) -> None:
+    found = treat(guideline, *facts, medications=answer).unread
+    if told is None:
+        (item,) = rec(*facts).unread
+        told = (f"{item.source} ({item.why})",)
+    assert found == told

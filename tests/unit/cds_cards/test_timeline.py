@@ -9,6 +9,7 @@ import pytest
 
 from cds_cards.criteria import Verdict
 from cds_cards.timeline import (
+    When,
     aged_at_most,
     days_at_least,
     days_at_most,
@@ -46,6 +47,8 @@ def test_calendar_days_are_those_of_the_site():
     assert days_between(late, early, UTC) == (1, 1)
     assert days_between(late, early, ZoneInfo("Europe/Madrid")) == (0, 0)
     assert days_between(early, late, UTC) == (-1, -1)
+    assert days_at_most(late, early, 0, ZoneInfo("Europe/Madrid")) is M
+    assert days_at_least(late, early, 1, ZoneInfo("Europe/Madrid")) is N
     assert days_between(at("2026-02"), at("2026-03-01"), UTC) == (1, 28)
 
 
@@ -76,6 +79,8 @@ def test_day_seven(later, least, most):
         ("2008-02-29", (18, 18)),
         ("2026", (0, 0)),
         ("2026-03-02", None),
+        ("2026-03-01T10:00", (0, 0)),  # this instant
+        ("2026-03-01T10:01", None),
     ],
 )
 def test_completed_years(born, years):
@@ -85,6 +90,20 @@ def test_completed_years(born, years):
 def test_a_leap_day_birthday_comes_on_the_first_of_march():
     eve = datetime(2026, 2, 28, 23, tzinfo=UTC)
     assert whole_years(at("2008-02-29"), eve, UTC) == (17, 17)
+
+
+def test_the_part_that_is_not_after_the_moment():
+    day, earlier, later = at("2026-03-01"), at("2026-02"), ago(-1)
+    assert day.until(AS_OF) == When(day.start, AS_OF, "2026-03-01")
+    assert earlier.until(AS_OF) is earlier
+    assert later.until(AS_OF) == When(AS_OF, AS_OF, later.text)
+    assert ago(0).until(AS_OF) == ago(0)
+
+
+def test_an_instant_is_exact():
+    assert ago(1).exact
+    assert not at("2026-02-28").exact
+    assert ago(1).text == "2026-02-28T10:00:00+00:00"
 
 
 def test_day_for_a_sentence():

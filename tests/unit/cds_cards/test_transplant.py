@@ -112,3 +112,80 @@ def test_the_limit_is_the_policys_and_what_is_not_known_is_said(guideline: Guide
     assert not transplant(rec(proc("ecmo", start=ago(30))), moved, AS_OF).ecmo_recent
     assert "could" in transplant(rec(procedures="missing"), guideline, AS_OF).ecmo_why
     assert "does not settle" in transplant(rec(proc("ecmo", start="2026")), guideline, AS_OF).ecmo_why
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ([], "no referral, evaluation or refusal of lung transplantation on record"),
+        ([svc("transplant-referral", when=9)], "referred for lung transplantation on 2026-02-20"),
+        ([svc("transplant-referral", when=None)], "referred for lung transplantation"),
+        (
+            [svc("transplant-referral", when=9, status="revoked")],
+            "referral for lung transplantation refused on 2026-02-20",
+        ),
+        (
+            [svc("transplant-referral", when=9, refused=True)],
+            "referral for lung transplantation refused on 2026-02-20",
+        ),
+        ([proc("transplant-evaluation", start=9)], "evaluated for lung transplantation on 2026-02-20"),
+        (
+            [proc("lung-transplant", start=9, status="not-done")],
+            "lung transplantation or its evaluation not done on 2026-02-20",
+        ),
+        ([dx("awaiting-lung-transplant", onset=9)], "awaiting lung transplantation on 2026-02-20"),
+        (
+            [proc("transplant-evaluation", start=9), dx("awaiting-lung-transplant", onset=2)],
+            "awaiting lung transplantation on 2026-02-27; evaluated for lung transplantation on 2026-02-20",
+        ),
+    ],
+)
+def test_the_referral_in_words(facts: list[Any], why: str, guideline: Guideline) -> None:
+    for order in (facts, facts[::-1]):
+        assert transplant(rec(*order), guideline, AS_OF).addressed_why == why
+
+
+@pytest.mark.parametrize(
+    ("answers", "where"),
+    [({"referrals": "partial"}, "referrals"), ({"referrals": "missing", "procedures": "missing"}, None)],
+)
+def test_what_could_not_be_read_of_referrals_is_named(answers: Any, where: str | None, guideline: Guideline) -> None:
+    why = transplant(rec(**answers), guideline, AS_OF).addressed_why
+    assert why.startswith("no referral for lung transplantation was seen, but not all could be read: ")
+    named = why.rpartition(": ")[2].split(", ")
+    assert set(named) == ({where} if where else {"referrals", "procedures"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"status": "in-progress", "start": 3}, "ECMO in progress since 2026-02-26"),
+        ({"status": "in-progress", "start": None}, "ECMO in progress"),
+        ({"start": 60, "end": 20}, "ECMO until 2026-02-09 (within 30 days)"),
+        ({"start": 20}, "ECMO of 2026-02-09 (within 30 days)"),
+        ({"start": 60}, "ECMO of 2025-12-31 (more than 30 days ago)"),
+        ({"start": None}, "ECMO without a date (its date does not settle whether within 30 days)"),
+        ({"start": "2026"}, "ECMO of 2026 (its date does not settle whether within 30 days)"),
+    ],
+)
+def test_ecmo_in_words(fields: dict[str, Any], why: str, guideline: Guideline) -> None:
+    found = transplant(rec(proc("ecmo", id="e", **fields)), guideline, AS_OF)
+    assert (found.ecmo_why, found.ecmo_evidence) == (why, ("Procedure/e",))
+
+
+def test_every_ecmo_is_told_in_a_fixed_order(guideline: Guideline) -> None:
+    facts = [proc("ecmo", start=20, id="b"), proc("ecmo", start=3, status="in-progress", id="a")]
+    for order in (facts, facts[::-1]):
+        found = transplant(rec(*order), guideline, AS_OF)
+        assert found.ecmo_why == "ECMO in progress since 2026-02-26; ECMO of 2026-02-09 (within 30 days)"
+        assert found.ecmo_evidence == ("Procedure/a", "Procedure/b")
+    assert transplant(rec(), guideline, AS_OF).ecmo_why == "no ECMO on record"
+    assert transplant(rec(procedures="partial"), guideline, AS_OF).ecmo_why == (
+        "no ECMO was seen, but not all procedures could be read"
+    )
+
+
+@pytest.mark.parametrize("end", [AS_OF, AS_OF - timedelta(seconds=1)])
+def test_ecmo_runs_until_its_end(end: Any, guideline: Guideline) -> None:
+    found = transplant(rec(proc("ecmo", status="in-progress", start=9, end=end)), guideline, AS_OF)
+    assert (found.ecmo_running, found.ecmo_recent) == (False, True)

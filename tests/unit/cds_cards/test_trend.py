@@ -104,6 +104,41 @@ def test_without_a_step_the_value_before_is_the_baseline(guideline):
     assert ferritin_trend(record(), None, guideline, AS_OF).newest is None
 
 
+def test_a_preliminary_value_is_no_baseline_of_a_final_one(guideline):
+    final, early = result("ferritin", 1000, ago(1)), result("ferritin", 1800, after(0), preliminary=True)
+    last = result("ferritin", 1000, ago(1), preliminary=True)
+    older = result("ferritin", 1800, ago(40), preliminary=True)
+    assert ferritin_trend(record(final, early), instant(STEP), guideline, AS_OF).baseline is None
+    assert ferritin_trend(record(final, older), None, guideline, AS_OF).baseline is None
+    assert ferritin_trend(record(last, older), None, guideline, AS_OF).baseline is older
+
+
+def test_values_in_two_units_are_not_compared(guideline):
+    newest, base = result("ferritin", 1000, ago(1)), result("ferritin", 1500, after(0), unit="pmol/L")
+    found = ferritin_trend(record(newest, base), instant(STEP), guideline, AS_OF)
+    assert (found.newest, found.baseline, found.below_baseline) == (newest, None, None)
+
+
+def test_several_that_may_be_the_one_before_are_none(guideline):
+    newest, day = result("ferritin", 1000, ago(1)), result("ferritin", 1500, at("2026-02-20"))
+    hour, same = result("ferritin", 1400, at("2026-02-20T08:00")), result("ferritin", 1300, at("2026-02-28"))
+    assert ferritin_trend(record(newest, day), None, guideline, AS_OF).baseline is day
+    assert ferritin_trend(record(newest, day, hour), None, guideline, AS_OF).baseline is None
+    # the day of the newest value: before it or after it
+    assert ferritin_trend(record(newest, same), None, guideline, AS_OF).below_baseline is None
+
+
+@pytest.mark.parametrize(
+    ("later", "known"), [("2026-02-12", True), ("2026-02-13", True), ("2026-02-12T12:00", False), ("2026-02", False)]
+)
+def test_the_first_value_after_the_step_must_be_the_first_for_sure(guideline, later, known):
+    """The step was on the 9th: no value around it, one on its third day. Of one date the worse counts."""
+    first, newest = result("ferritin", 1500, at("2026-02-12")), result("ferritin", 900, ago(1))
+    other = result("ferritin", 1200, at(later), id="other")
+    found = ferritin_trend(record(first, other, newest), instant(STEP), guideline, AS_OF)
+    assert (found.baseline is first) is known
+
+
 def test_a_stale_newest_value_leaves_the_trend_unknown(guideline):
     facts = [result("ferritin", 1000, ago(31)), result("ferritin", 1500, ago(40))]
     found = ferritin_trend(record(*facts), None, guideline, AS_OF)
@@ -116,3 +151,7 @@ def test_kl6_is_the_newest_however_old():
         assert newest_kl6(record(*order), AS_OF) is facts[1]
     assert newest_kl6(record(facts[2]), AS_OF) is facts[2]
     assert newest_kl6(record(result("kl-6", None)), AS_OF) is None
+    now, later = result("kl-6", 800, ago(0)), result("kl-6", 700, ago(-0.01))
+    assert newest_kl6(record(facts[1], now, later), AS_OF) is now
+    overlapping = result("kl-6", 500, at("2026-02")), result("kl-6", 600, at("2026-02-10"))
+    assert newest_kl6(record(*overlapping), AS_OF) is overlapping[1]
