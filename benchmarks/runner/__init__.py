@@ -1,0 +1,1 @@
+"""The runner: servers, clients, measures, and the report."""
