@@ -150,7 +150,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             log.info("the sandbox: open %s/", arbiter.LISTENERS[0])
 
     def _make_ready(self, worker: Worker) -> None:
-        """Keeps this process's share of the gauges fresh, and forgets facts that are too old, also when nobody calls."""
+        """Keeps this process's share of the gauges fresh, and has facts that are too old go, though nobody calls."""
         front: Front = self._app.extensions[FRONT]
         facts = self._app.extensions[PARTS].facts
 

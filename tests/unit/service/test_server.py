@@ -12,12 +12,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from service.server import THREADS, Address
+from service.app import create_app
+from service.fhir.memory import LIFETIME_SECONDS, FactsMemory
+from service.parts import PARTS
+from service.routes_operations import FRONT
+from service.server import THREADS, Address, _Server
+from service.settings import Settings
 from service.telemetry.folder import memory_folder
 from tests.contract.conformance import check_error
 from tests.server import ROOT, START_SECONDS, STOP_SECONDS, Running, running, until
@@ -208,6 +215,23 @@ def test_workers_count_together_and_a_killed_one_is_replaced(tmp_path: Path) -> 
         until(lambda: len(server.workers()) == 3, 10)
         assert [calls(server) for _ in range(6)] == [20] * 6
         assert server.stop() == 0
+
+
+def test_facts_that_are_too_old_go_though_nobody_calls(tmp_path: Path) -> None:
+    settings = Settings(database_url=f"sqlite:///{tmp_path / 'audit.sqlite'}")
+    app = create_app(settings)
+    now = [0.0]
+    facts = FactsMemory(lambda: now[0])
+    app.extensions[PARTS] = replace(app.extensions[PARTS], facts=facts)
+    facts.keep(b"name", (), (), 0)
+    worker = SimpleNamespace()
+    _Server(app, Address("127.0.0.1", 0), 1, settings)._make_ready(worker)
+    worker.report()
+    assert facts.answers == 1
+    now[0] = LIFETIME_SECONDS
+    worker.report()
+    assert facts.answers == 0
+    app.extensions[FRONT].close()
 
 
 def test_the_folder_of_the_counts_is_gone_afterwards(tmp_path: Path) -> None:
