@@ -9,8 +9,12 @@
 #   make docs    the documentation as a site, in build/site
 #   make docs-write  write docs/decisions.md and docs/stories.md anew from the knowledge and the stories
 #   make numbers each number of the knowledge moved by a step: does a test see it?
+#   make mutants each function of cds_cards/ changed in one place at a time: does a test see it?
+#   make bench   how fast it is against a route that only parses the same bodies; kept in benchmarks/results
+#   make bench-profile  where the time of one call goes
+#   make soak    the service under fire for ten minutes, SECONDS=600; what it found in build/soak.txt
 #   make image   build the container image with podman, buildah or docker
-#   make image-check  build it and run it as a cluster does: read-only, without privileges (Debian: buildah podman runc mmdebstrap)
+#   make image-check  build it, run it as a cluster does, and two of it behind the proxy (Debian: buildah podman runc mmdebstrap nginx-light postgresql)
 #   make lock    write the locks anew from pyproject.toml
 #   make sbom    write the image's bill of materials and docs/licences.md anew from requirements.lock
 #   make audit   ask for known vulnerabilities of what the image installs; needs a network
@@ -28,7 +32,7 @@ TESTING := $(VENV)/.testing
 
 # --no-compile: what is imported is compiled then, and most of it never is
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox serve test pytest check test-other-python docs docs-write numbers image image-check lock sbom audit clean setup setup-test
+.PHONY: help demo sandbox serve test pytest check test-other-python docs docs-write numbers mutants bench bench-profile soak image image-check lock sbom audit clean setup setup-test
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -99,6 +103,28 @@ docs-write: setup
 numbers: setup-test
 	$(BIN)/python -m tests.moved_numbers
 
+# Mutation testing of the clinical core; hours, so it continues where it was stopped. SAMPLE=25 tries every 25th mutant,
+# MUTANTS="cds_cards/risk.py cds_cards/orders" a part. In an environment of its own: only this needs mutmut.
+mutants: $(VENV)-mutants/.ready
+	$(VENV)-mutants/bin/python -m tests.mutants --sample $(or $(SAMPLE),1) $(ARGS) $(MUTANTS)
+
+$(VENV)-mutants/.ready: requirements-test.lock requirements-build.lock requirements-mutants.lock
+	$(PYTHON) -m venv $(VENV)-mutants
+	$(VENV)-mutants/bin/python -m pip install --no-compile --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock -r requirements-build.lock -r requirements-mutants.lock
+	$(VENV)-mutants/bin/python -m pip install --no-compile --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+# About three minutes; other work on the machine disturbs. BENCH_ARGS: see `python -m benchmarks --help`
+bench: setup
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+bench-profile: setup
+	$(BIN)/python -m benchmarks profile $(BENCH_ARGS)
+
+# Needs all of the machine; a short form is part of the tests. It ends some minutes after SECONDS at the latest.
+soak: setup-test
+	SOAK_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest tests/soak/test_soak.py -q -s
+
 image:
 	deploy/image/build.sh
 
@@ -116,6 +142,8 @@ lock:
 	  --extra sandbox --extra test -c requirements-sandbox.lock pyproject.toml -o requirements-test.lock
 	echo "setuptools>=77" | $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 	  -c requirements-test.lock - -o requirements-build.lock
+	echo "mutmut>=3.8,<4" | $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+	  -c requirements-test.lock - -o requirements-mutants.lock
 	rm -rf $(VENV)-lock
 	$(MAKE) sbom
 
@@ -136,4 +164,4 @@ audit:
 	rm -rf $(VENV)-audit
 
 clean:
-	rm -rf .venv .venv-other .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .venv-other .venv-mutants .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

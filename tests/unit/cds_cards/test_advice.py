@@ -13,6 +13,7 @@ from cds_cards.cards import compose_cards
 from cds_cards.disease import Population, Titre
 from cds_cards.gaps import GAP_IDS
 from cds_cards.plan import make_plan
+from cds_cards.proposals import MedicationProposal
 from cds_cards.therapy import Therapy
 from cds_cards.trend import Trend
 from tests.unit.build import res
@@ -780,3 +781,52 @@ def test_what_is_beside_a_suggestion_is_said_to_run_or_to_be_drafted() -> None:
 def test_the_treatment_in_words(therapy: Therapy, line: str) -> None:
     (told,) = [item for item in section(one("risk", {"therapy": therapy}), "Found") if item.startswith("Treatment")]
     assert told == line
+
+
+def test_why_what_is_not_given_is_not_suggested() -> None:
+    barred = one(
+        "rec-2", {"found": Screens(excluded={"cyclophosphamide": "allergy", "mycophenolate-mofetil": "allergy"})}
+    )
+    assert section(barred, "Found")[-2:] == [
+        "Cyclophosphamide is not suggested: allergy of cyclophosphamide.",
+        "Mycophenolate mofetil is not suggested: allergy of mycophenolate-mofetil.",
+    ]
+    assert not any("not suggested" in line for line in section(one("rec-2", {}), "Found"))
+    running = one("rec-2", {"therapy": treatment("cyclophosphamide")})
+    assert not any("not suggested" in line for line in section(running, "Found"))
+    third = one("rec-3", NO_CNI | {"found": Screens(feasible=(), excluded={"rituximab": "allergy"})})
+    assert "Rituximab is not suggested: allergy of rituximab." in section(third, "Found")
+
+
+def test_a_proposal_has_the_route_and_the_dose_of_the_table() -> None:
+    routes = {
+        action.proposal.agent: (action.proposal.route, action.proposal.regimen, action.proposal.dose_text)
+        for suggestion in one("rec-2", {}).suggestions
+        for action in suggestion.actions
+        if isinstance(action.proposal, MedicationProposal)
+    }
+    assert {agent: route for agent, (route, _, _) in routes.items()} == {
+        "prednisone": "oral",
+        "cyclosporine": "oral",
+        "tacrolimus": "oral",
+        "cyclophosphamide": "iv",
+    }
+    assert routes["cyclophosphamide"][2].endswith("0.5–1 g/m² IV, every 2–4 weeks")
+    regimens = {name: knowledge().agents[name].regimens[0].id for name in routes}
+    assert {agent: regimen for agent, (_, regimen, _) in routes.items()} == regimens
+
+
+def test_a_pregnancy_test_that_is_due_stands_beside_what_carries_a_mark() -> None:
+    due = "A pregnancy test is due before it."
+    marked = Screens(marked=frozenset({"cyclophosphamide"}))
+    parts = assess_as(found=marked)
+    for test_due, screen in ((True, parts.safety), (False, parts.safety), (True, assess_as().safety)):
+        card = one("rec-2", {"safety": replace(screen, test_due=test_due)})
+        told = due in section(card, "Cautions")
+        assert told is (test_due and screen is parts.safety)
+    cautions = section(one("rec-2", {"found": marked}), "Cautions")
+    assert any(
+        line == "Cyclophosphamide: Avoid in young women or men who want children (fertility) (Table 1, row 2): "
+        "woman, 30 years."
+        for line in cautions
+    )

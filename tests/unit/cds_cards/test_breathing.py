@@ -79,6 +79,9 @@ def test_the_newest_ratio(facts, answer):
         (unread("observations", "pf-ratio"), "unknown"),
         (unread("observations", "pao2", when=ago(1)), "unknown"),
         (unread("observations", "pao2", when=ago(2)), "no"),
+        (unread("observations", "fio2", when=ago(1)), "unknown"),
+        (unread("observations", "fio2", when=ago(2)), "no"),
+        (unread("observations", "paco2", when=ago(1)), "no"),
         (unread("observations", "ferritin"), "no"),
     ],
 )
@@ -98,3 +101,34 @@ def test_failure_names_its_evidence():
     assert failing(gas, tube).evidence == (gas.source, tube.source)
     assert failing(pf(250), tube).evidence == (tube.source,)
     assert "PaO2/FiO2 80 mmHg on 2026-02-28 (limit 100 mmHg, within 72 hours)" in failing(gas).because
+
+
+@pytest.mark.parametrize(
+    ("facts", "because"),
+    [
+        ([pf(80)], "PaO2/FiO2 80 mmHg on 2026-02-28 (limit 100 mmHg, within 72 hours)"),
+        (
+            [result("pao2", 60), result("fio2", 0.8)],
+            "PaO2/FiO2 75 mmHg on 2026-02-28, derived from PaO2 60 mmHg at FiO2 0.8 (limit 100 mmHg, within 72 hours)",
+        ),
+        ([pf(80, 4)], "the newest PaO2/FiO2 80 mmHg on 2026-02-25 is not surely within 72 hours"),
+        ([], "no arterial PaO2/FiO2 on record"),
+    ],
+)
+def test_the_ratio_in_words(facts, because):
+    assert failing(*facts).because.startswith(because)
+
+
+@pytest.mark.parametrize(
+    ("facts", "answers", "doubt"),
+    [
+        ([pf(150, comparator="<")], {}, "this does not settle it"),
+        ([pf(250), procedure("ecmo", "in-progress", ago(60))], {}, "ventilation or ECMO may be running"),
+        ([pf(250), unread("procedures")], {}, "the procedures could not be read in full"),
+        ([pf(250)], {"observations": "partial"}, "a newer gas may be among what could not be read"),
+        ([pf(250), unread("observations", "fio2")], {}, "a newer gas may be among what could not be read"),
+    ],
+)
+def test_what_keeps_it_from_being_no_is_told(facts, answers, doubt):
+    assert doubt in failing(*facts, answers=answers).because
+    assert doubt not in failing(pf(250)).because

@@ -338,3 +338,23 @@ def test_the_end_of_a_running_course_is_that_of_what_runs(guideline: Guideline) 
     (both,) = treat(guideline, ended, runs, beside).courses
     assert both.end is None
     assert both.in_force == ("MedicationRequest/now", "MedicationRequest/open")
+
+
+@pytest.mark.parametrize("agent", ["rituximab", "tacrolimus", "cyclophosphamide"])
+@pytest.mark.parametrize("start", [9, None])
+def test_what_was_recognised_by_its_text_says_so(guideline: Guideline, agent: str, start: int | None) -> None:
+    for by_text in (True, False):
+        (course,) = treat(guideline, order(agent, start, by_text=by_text)).courses
+        assert course.by_text is by_text
+    beside = [order(agent, 9, by_text=True, id="a"), order(agent, 8, id="b")]
+    assert any(course.by_text for course in treat(guideline, *beside).courses)
+    drafted = [course for course in treat(guideline, draft(agent, by_text=True)).courses if course.status == "draft"]
+    assert [course.by_text for course in drafted] == [True]
+
+
+@pytest.mark.parametrize("agent", ["rituximab", "cyclophosphamide", "tacrolimus"])
+def test_what_can_be_stopped_is_an_active_order(guideline: Guideline, agent: str) -> None:
+    (active,) = treat(guideline, order(agent, 9, id="a")).courses
+    assert active.in_force == ("MedicationRequest/a",)
+    done = [course.in_force for course in treat(guideline, order(agent, 9, status="completed")).courses]
+    assert done == [()]

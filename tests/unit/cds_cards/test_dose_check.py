@@ -270,3 +270,37 @@ def test_what_is_proposed_is_lower_and_keeps_the_bound(
     assert compare(kept, guideline.agents[agent].regimens[0], SIZE, 0).exceeded.value == "not-met"
     if increment:
         assert found.lowered % increment == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("once", "every", "status"),
+    [(500, 7, "within"), (525, 7, "within"), (530, 7, "above"), (1000, 14, "within"), (1000, 28, "within")],
+)
+def test_what_is_repeated_sooner_counts_over_the_days_between_two_doses(
+    once: float, every: int, status: str, guideline: Guideline
+) -> None:
+    """Cyclophosphamide, at most 1 g/m² in two weeks."""
+    dose = Dose(once, once, once, None, daily=False, basis="per-m2", every_days=every)
+    found = check("cyclophosphamide", dose, guideline)
+    assert found.status == status
+    if status == "above":
+        assert found.why == f"{2 * once:g} mg/m² in 14 days drafted, reported up to 1000 mg/m² in 14 days"
+        assert found.not_lowered == "Table 2 reports single doses days apart: the schedule has to change"
+
+
+@pytest.mark.parametrize(
+    ("once", "basis", "lowered"), [(16.7, "per-kg", 16.666), (20, "per-kg", 16.666), (510, "per-m2", 375.0)]
+)
+def test_rituximab_is_lowered_to_its_highest_single_dose_in_any_basis(
+    once: float, basis: Any, lowered: float, guideline: Guideline
+) -> None:
+    found = check("rituximab", Dose(once, once, once, once, daily=False, basis=basis), guideline)
+    assert (found.status, found.lowered, found.not_lowered) == ("above", lowered, "")
+
+
+def test_what_is_within_names_what_is_reported(guideline: Guideline) -> None:
+    found = check("mycophenolate-mofetil", daily(1000, 2), guideline)
+    assert found.reported == ("1–3 g/day by mouth",)
+    assert found.why == "2000 mg a day drafted, reported up to 3000 mg a day"
+    route = check("methylprednisolone", single(1000), guideline, route="oral")
+    assert route.why == "its route is oral, and Table 2 reports iv"

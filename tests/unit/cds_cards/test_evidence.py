@@ -9,6 +9,7 @@ import pytest
 
 from cds_cards.antibody import Titre
 from cds_cards.criteria import Finding, Verdict
+from cds_cards.disease import Population
 from cds_cards.failure import Point
 from cds_cards.findings import findings
 from cds_cards.gas import Gases
@@ -16,8 +17,20 @@ from cds_cards.hypoxaemia import HypoxaemiaEvent
 from cds_cards.risk import RELAPSE
 from cds_cards.safety import Exclusion
 from cds_cards.therapy import therapy
+from cds_cards.trend import Trend
 from tests.unit.build import AS_OF, Fact, at, dx, order, rec, res, unread
-from tests.unit.build_assessment import Screens, antibody, assess_as, knowledge, response, risk, screens, treatment
+from tests.unit.build_assessment import (
+    Screens,
+    antibody,
+    assess_as,
+    knowledge,
+    level,
+    lungs,
+    response,
+    risk,
+    screens,
+    treatment,
+)
 
 LOW = HypoxaemiaEvent(at(1), "SpO2 85 %", ("Observation/before", "Observation/low"))
 PAIR = treatment("prednisone", "tacrolimus")
@@ -140,3 +153,160 @@ def test_why_no_calcineurin_inhibitor_is_feasible() -> None:
     agents = {name: replace(item, exclusions=(low, other)) for name, item in blocked.agents.items()}
     finding = found("cni-not-feasible", safety=replace(blocked, agents=agents))
     assert (finding.verdict, finding.evidence) == (Verdict.MET, ("Observation/egfr",))
+
+
+SCOPE = ("Observation/mda5", "Condition/ild")
+RUNNING = ("MedicationRequest/prednisone", "MedicationRequest/tacrolimus")
+LATEST = res("tacrolimus-level", 16.0, 2, id="level")
+
+
+@pytest.mark.parametrize(
+    ("criterion", "changes", "verdict", "because", "evidence", "needs"),
+    [
+        (
+            "in-scope",
+            {},
+            Verdict.MET,
+            "adult; anti-MDA5 positive on 2026-01-10; recorded as rapidly progressive ILD: RP-ILD, 2026-02-01",
+            SCOPE,
+            (),
+        ),
+        (
+            "in-scope",
+            {"anti_mda5": antibody("unknown")},
+            Verdict.UNKNOWN,
+            "anti-MDA5 unknown on 2026-01-10",
+            SCOPE[:1],
+            ("anti-mda5",),
+        ),
+        (
+            "in-scope-with-any-ild",
+            {"anti_mda5": antibody("unknown"), "lung_disease": lungs("unknown", None)},
+            Verdict.UNKNOWN,
+            "anti-MDA5 unknown on 2026-01-10; lung disease unknown, looked up on 2026-02-01",
+            SCOPE,
+            ("anti-mda5", "lung-disease"),
+        ),
+        ("in-population", {}, Verdict.MET, "adult", (), ()),
+        (
+            "ferritin-not-falling",
+            {"ferritin": Trend(res("ferritin", 9, 1, id="n"), res("ferritin", 5, 20, id="b"), False)},
+            Verdict.MET,
+            "the newest ferritin is not known to be below its baseline",
+            ("Observation/b", "Observation/n"),
+            (),
+        ),
+        (
+            "level-due",
+            {"therapy": PAIR, "levels": (replace(level("tacrolimus", "met"), newest=LATEST),)},
+            Verdict.MET,
+            "tacrolimus: day 20; no level",
+            ("MedicationRequest/tacrolimus", "Observation/level"),
+            (),
+        ),
+        ("level-due", {"therapy": PAIR, "levels": (level("tacrolimus"),)}, Verdict.NOT_MET, "", (), ()),
+        (
+            "level-above",
+            {"therapy": PAIR, "levels": (replace(level("tacrolimus", judged="above"), judged_on=LATEST),)},
+            Verdict.MET,
+            "tacrolimus: 12 ng/mL",
+            ("Observation/level",),
+            (),
+        ),
+        (
+            "level-above",
+            {"therapy": PAIR, "levels": (replace(level("tacrolimus", judged="below"), judged_on=LATEST),)},
+            Verdict.NOT_MET,
+            "",
+            (),
+            (),
+        ),
+        (
+            "level-off",
+            {"therapy": PAIR, "levels": (replace(level("tacrolimus", judged="below"), judged_on=LATEST),)},
+            Verdict.MET,
+            "tacrolimus: 12 ng/mL",
+            ("Observation/level",),
+            (),
+        ),
+        (
+            "lungs-unexamined",
+            {"lung_disease": lungs("none", None)},
+            Verdict.MET,
+            "lung disease none, looked up on 2026-02-01",
+            SCOPE[1:],
+            (),
+        ),
+        (
+            "antibody-untested",
+            {"anti_mda5": antibody("unknown")},
+            Verdict.MET,
+            "anti-MDA5 unknown on 2026-01-10",
+            SCOPE[:1],
+            (),
+        ),
+        (
+            "rpild",
+            {},
+            Verdict.MET,
+            "recorded as rapidly progressive ILD: RP-ILD, 2026-02-01",
+            SCOPE[1:],
+            (),
+        ),
+        (
+            "rec-8-runs",
+            {"therapy": treatment("prednisone", "azathioprine")},
+            Verdict.MET,
+            "azathioprine",
+            ("MedicationRequest/azathioprine",),
+            (),
+        ),
+        (
+            "rec-8-matters",
+            {"therapy": treatment("prednisone", "azathioprine")},
+            Verdict.MET,
+            "it stands in place of a combination",
+            ("MedicationRequest/azathioprine", "MedicationRequest/prednisone"),
+            (),
+        ),
+        (
+            "rec-8-matters",
+            {"therapy": treatment("prednisone", "tacrolimus", "azathioprine")},
+            Verdict.MET,
+            "it began recently, or its start is not known",
+            ("MedicationRequest/azathioprine",),
+            (),
+        ),
+        ("transplant-age", {}, Verdict.MET, "age 52 years (site policy: up to 75)", (), ()),
+        (
+            "transplant-age",
+            {"population": Population("in", "adult", (75, 76))},
+            Verdict.MET,
+            "age 75 to 76 years (site policy: up to 75)",
+            (),
+            (),
+        ),
+        ("transplant-age", {"population": Population("in", "adult")}, Verdict.MET, "the age is not known", (), ()),
+        ("no-ecmo", {}, Verdict.MET, "ECMO since 2026-02-27", (), ()),
+        ("stage-known", {"therapy": PAIR}, Verdict.MET, "", RUNNING, ()),
+        ("escalated", {"therapy": PAIR}, Verdict.NOT_MET, "stage combination", RUNNING, ()),
+        ("rec-8-drafted", {}, Verdict.NOT_MET, "no such draft", (), ()),
+        (
+            "failing",
+            {"therapy": PAIR, "refractoriness": response("not-assessable", "uuunn")},
+            Verdict.UNKNOWN,
+            "status not-assessable",
+            (),
+            ("respiratory-symptoms", "a-a-gradient", "imaging"),
+        ),
+    ],
+)
+def test_what_a_finding_says(
+    criterion: str,
+    changes: dict[str, Any],
+    verdict: Verdict,
+    because: str,
+    evidence: tuple[str, ...],
+    needs: tuple[str, ...],
+) -> None:
+    assert found(criterion, **changes) == Finding(criterion, verdict, because, evidence, needs)

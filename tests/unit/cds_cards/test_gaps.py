@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -144,3 +145,66 @@ def test_one_gap_for_two_reasons() -> None:
     assert "over 500" in why["ferritin"]
     assert "ferritin from" in why["ferritin"]
     assert Verdict.UNKNOWN in {criterion.verdict for criterion in response("possible", "mnnun").criteria}
+
+
+@pytest.mark.parametrize(
+    ("changes", "gap", "why"),
+    [
+        ({"population": Population("in", "no birth date")}, "age", "the age is not known"),
+        ({"anti_mda5": antibody("unknown")}, "anti-mda5", "anti-MDA5 unknown on 2026-01-10"),
+        (
+            {"therapy": treatment("prednisone", complete=False)},
+            "medications",
+            "not all medication orders could be read: MedicationRequest/unread: no drug is named",
+        ),
+        (
+            {"therapy": treatment("prednisone", complete=False, unread=())},
+            "medications",
+            "not all medication orders could be read: the medication search was not answered in full",
+        ),
+        (
+            {"therapy": treatment("prednisone", "tacrolimus", day=None)},
+            "combination-start",
+            "the day on which the combination was complete is not known",
+        ),
+        ({"found": Screens(egfr_unknown=True)}, "egfr", "no eGFR within 30 days"),
+        (
+            {"levels": (level("tacrolimus", "unknown"),)},
+            "calcineurin-level",
+            "tacrolimus: day 20; no level",
+        ),
+    ],
+)
+def test_why_it_is_not_known(changes: dict[str, Any], gap: str, why: str) -> None:
+    assert found(**changes)[gap] == why
+
+
+def test_searches_in_words() -> None:
+    assert found(rec(observations="partial"))["observations"] == (
+        "not all pages of `observations` could be fetched; what they hold is not known"
+    )
+    assert found(rec(allergies="missing"))["allergies"] == (
+        "`allergies` was not given; nothing is called absent on that ground"
+    )
+    lost = (unread("allergies", id="b"), unread("allergies", id="a"))
+    assert found(rec(*lost))["allergies"] == f"could not be read: {lost[1].source}, {lost[0].source}"
+    anything = (unread("observations", id="b"), unread("observations", id="a"), unread("observations", "crp", id="c"))
+    assert found(rec(*anything))["observations"] == (
+        f"could not be read, and may have told anything: {anything[1].source}, {anything[0].source}"
+    )
+
+
+def test_reasons_for_one_gap_stand_together_and_once() -> None:
+    twice = (level("cyclosporine", "met"), level("tacrolimus", "met"), level("tacrolimus", "met"))
+    assert found(levels=twice)["calcineurin-level"] == "cyclosporine A: day 20; no level; tacrolimus: day 20; no level"
+
+
+@pytest.mark.parametrize(
+    ("days", "asked"), [((6, 6), False), ((6, 7), True), ((90, 91), True), ((90, 90), True), ((91, 91), False)]
+)
+def test_criteria_are_asked_for_while_the_days_may_be_those_of_the_judgement(
+    days: tuple[int, int], asked: bool
+) -> None:
+    therapy = replace(treatment("prednisone", "tacrolimus"), days_assessed=days)
+    gap = found(therapy=therapy, refractoriness=response("not-assessable", "nnunn")).keys()
+    assert ("imaging" in gap) is asked

@@ -376,3 +376,12 @@ def test_days_are_those_of_the_site(guideline):
         "PaO2 50 mmHg on 2026-02-28 (limit 60 mmHg)",
         "SpO2 80 % on 2026-02-28 and 80 % within 24 hours before (limit 90 %, twice)",
     ]
+
+
+def test_a_derived_value_is_not_rounded_to_a_whole_number(breath):
+    """299.7 is below 300, and 28.1 above 28."""
+    found = breath(result("pao2", 83.91), result("fio2", 0.28), result("paco2", 40))
+    assert found.ratios[0].value == pytest.approx(299.678571)
+    assert any(event.because.startswith("PaO2/FiO2 299.7 mmHg") for event in found.hypoxaemia)
+    (gradient,) = breath(result("pao2", 71.63), result("fio2", 0.21), result("paco2", 40)).gradients
+    assert gradient.value == pytest.approx(28.1)

@@ -312,3 +312,15 @@ def test_an_inference_says_that_a_result_could_not_be_read(concept):
 @pytest.mark.parametrize("concept", ["ild", "rpild"])
 def test_a_condition_that_could_not_be_read_may_be_the_lung_disease(concept):
     assert lungs(unread("conditions", concept)).status == "unknown"
+
+
+def test_of_several_past_conditions_the_earliest_dated_one_is_named():
+    past = [
+        ild(ago(400), label="Older", clinical="resolved", id="z"),
+        ild(ago(200), label="Newer", clinical="resolved", id="a"),
+        ild(None, label="Undated", clinical="resolved", id="0"),
+    ]
+    for order in permutations(past):
+        found = lungs(*order)
+        assert found.because.endswith(": Older, 2025-01-25")
+        assert found.evidence == ("Condition/z", "Condition/a", "Condition/0")

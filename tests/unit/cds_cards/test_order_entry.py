@@ -652,3 +652,134 @@ def test_patient_view_says_nothing_of_order_entry() -> None:
 )
 def test_what_can_be_named_for_removal(source: str, target: str) -> None:
     assert Drafted(source, "azathioprine", True, DoseCheck("within", "")).target == target
+
+
+SAFETY = "This is prescribing safety, not a recommendation of the guideline: it carries no grade."
+HIGH_RITUXIMAB = Dose(1200, 1200, 1200, daily=False)
+
+
+def section(card: Card, title: str) -> list[str]:
+    """The lines of a section, without their dash."""
+    inside = card.detail.partition(f"**{title}**\n\n")[2].partition("\n\n")[0]
+    return [line.removeprefix("- ") for line in inside.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("topic", "facts", "more", "summary", "lead", "found"),
+    [
+        (
+            "dose",
+            (drug("mycophenolate-mofetil", dose=TABLETS, increment=500, id="mmf"), *GC_CNI),
+            {},
+            "Mycophenolate mofetil: drafted dose above the reported range (Table 2)",
+            "Mycophenolate mofetil: the drafted dose lies above the range reported in the literature",
+            (
+                "Drafted: mycophenolate mofetil (MedicationRequest/mmf).",
+                "Mycophenolate mofetil: 4000 mg a day drafted, reported up to 3000 mg a day.",
+            ),
+        ),
+        (
+            "rec-2b",
+            (drug("tacrolimus", id="tac"), GC),
+            {},
+            "Tacrolimus drafted: order a blood level with it (rec-2b)",
+            "Tacrolimus drafted: order a blood level with it",
+            (
+                "Drafted: tacrolimus (MedicationRequest/tac).",
+                "No open order of its level is on record or among the drafts.",
+            ),
+        ),
+        (
+            "safety-interaction",
+            (drug("tacrolimus", id="tac"), GC, order("cyclosporine", 9)),
+            {},
+            "Drafted together: cyclosporine A with tacrolimus",
+            "To be given together: cyclosporine A with tacrolimus. Review before signing",
+            ("Two calcineurin inhibitors together: cyclosporine A (runs) and tacrolimus (drafted).",),
+        ),
+        (
+            "safety-interaction",
+            (drug("tofacitinib"), *GC_CNI, order("rituximab", 9)),
+            {},
+            "Drafted together: rituximab with tofacitinib",
+            "To be given together: rituximab with tofacitinib. Review before signing",
+            ("A JAK inhibitor beside a biologic: rituximab (runs) and tofacitinib (drafted).",),
+        ),
+        (
+            "safety-allergy",
+            (drug("tacrolimus", id="tac"), GC, allergy("tacrolimus", kind="allergy", id="al")),
+            {},
+            "Tacrolimus drafted: an allergy or intolerance to it is on record",
+            "Tacrolimus drafted: an allergy or intolerance to it is on record",
+            (
+                "Allergy to tacrolimus on record (type allergy): AllergyIntolerance/al.",
+                "Drafted: tacrolimus (MedicationRequest/tac).",
+            ),
+        ),
+        (
+            "safety-pregnancy",
+            (drug("cyclophosphamide", id="cyc"), GC),
+            {"who": YOUNG},
+            "Cyclophosphamide drafted: a pregnancy is possible",
+            "Cyclophosphamide drafted: a pregnancy is possible",
+            (
+                "Woman, 35 years; no sterilisation or menopause on record; "
+                "no usable pregnancy status or test on record.",
+                "Drafted: cyclophosphamide (MedicationRequest/cyc).",
+            ),
+        ),
+    ],
+)
+def test_how_a_card_about_a_draft_opens(
+    topic: str, facts: tuple[Fact, ...], more: dict[str, Any], summary: str, lead: str, found: tuple[str, ...]
+) -> None:
+    card = cards(*facts, **more)[topic]
+    assert card.summary == summary
+    assert card.detail.partition("\n")[0] == f"**{lead}**"
+    assert tuple(section(card, "Found")[: len(found)]) == found
+    assert section(card, "Found")[-2:] == [
+        "Anti-MDA5 positive on 2026-02-21 (positive).",
+        "RPILD: recorded as rapidly progressive ILD: condition on record, 2026-02-24.",
+    ]
+
+
+def test_the_reported_doses_and_the_lower_one_are_told() -> None:
+    card = cards(drug("rituximab", dose=HIGH_RITUXIMAB, id="rtx"), *GC_CNI)["dose"]
+    assert section(card, "Guideline")[0] == "Table 2, rituximab: 350–375 mg/m² IV; or 1 g IV."
+    (lower,) = card.suggestions
+    assert lower.label == "Lower rituximab to 1000 mg per administration"
+    assert lower.actions[0].description.startswith(
+        "Lower rituximab (MedicationRequest/rtx) from 1200 mg to 1000 mg per administration, nothing else changed. "
+        "Reported: 350–375 mg/m² IV; or 1 g IV. "
+        "1200 mg per administration drafted; above 1000 mg is always too much (site policy); "
+    )
+    assert section(card, "Site policy, not the guideline")[0].startswith(
+        "Only doses above the upper bound are named, with 5 % tolerance;"
+    )
+
+
+def test_why_a_level_is_ordered_with_the_inhibitor() -> None:
+    (level,) = cards(drug("tacrolimus"), GC)["rec-2b"].suggestions
+    assert level.actions[0].description.endswith("Blood levels guide the dose and limit toxicity (rec-2b).")
+
+
+def test_a_safety_card_is_no_recommendation() -> None:
+    found = cards(drug("tacrolimus"), GC, order("cyclosporine", 9), allergy("tacrolimus", kind="allergy"))
+    assert section(found["safety-interaction"], "Guideline") == [SAFETY]
+    assert section(found["safety-allergy"], "Guideline") == [SAFETY]
+    assert section(found["safety-allergy"], "Site policy, not the guideline")[0] == (
+        "Critical: an entry of type allergy, of high criticality, or with a severe reaction; any other warns."
+    )
+    (removal,) = found["safety-allergy"].suggestions
+    assert "An allergy to it is on record." in removal.actions[0].description
+    jak = cards(drug("tofacitinib"), *GC_CNI, order("rituximab", 9))["safety-interaction"]
+    assert "(rec-4)." in section(jak, "Guideline")[0]
+
+
+@pytest.mark.parametrize("gap", ["weight", "height", "egfr"])
+def test_a_dose_card_owns_what_is_missing_of_the_size(gap: str) -> None:
+    lacking = tuple(fact for fact in RPILD if getattr(fact, "concept", "") != gap)
+    card = cards(drug("mycophenolate-mofetil", dose=TABLETS), *GC_CNI, chart=lacking)["dose"]
+    told = " ".join(section(card, "Not known")).lower()
+    assert gap in told
+    assert not section(cards(drug("mycophenolate-mofetil", dose=TABLETS), *GC_CNI)["dose"], "Not known")

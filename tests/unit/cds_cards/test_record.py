@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.build import AS_OF, at, rec, res, unread
+from tests.unit.build import AS_OF, at, dx, given, order, person, proc, rec, res, svc, unread
 
 SKEW = timedelta(minutes=5)
 
@@ -45,3 +45,33 @@ def test_what_lies_not_later_is_the_same_record() -> None:
 )
 def test_the_ground_for_saying_no(facts: list, answer: str, in_full: bool) -> None:
     assert rec(*facts, observations=answer).read_in_full("observations", "ferritin", "kl-6") is in_full  # type: ignore[arg-type]
+
+
+def test_each_kind_of_fact_is_set_aside_when_it_came_later() -> None:
+    before, later = at(3), at(-3)
+    kept = rec(proc("ecmo", start=before, id="p"), svc("hrct", when=before, id="s"), given("rituximab", before, id="g"))
+    lost = rec(
+        *(*kept.procedures, *kept.services, *kept.administrations),
+        proc("ecmo", start=later, id="p2"),
+        svc("hrct", when=later, id="s2"),
+        given("rituximab", later, id="g2"),
+        order("tacrolimus", later, id="o2"),
+        dx("ild", onset=later, id="d2"),
+        dx("ild", onset=None, recorded=later, id="d3"),
+    )
+    found = lost.until(AS_OF, SKEW)
+    assert (found.procedures, found.services) == (kept.procedures, kept.services)
+    assert found.administrations == kept.administrations
+    assert (found.orders, found.diagnoses) == ((), ())
+    assert len(found.set_aside) == 6
+    assert rec(proc("ecmo", start=None), res("ferritin", 1, later)).until(AS_OF, SKEW).procedures
+
+
+def test_who_dies_later_lives_at_the_time_of_the_call() -> None:
+    later = rec(who=person(deceased=True, died=at(AS_OF + timedelta(days=2))))
+    assert not later.until(AS_OF, SKEW).person.deceased
+    assert later.until(AS_OF, SKEW).person.died is None
+    dead = rec(res("ferritin", 1, at(-3)), who=person(deceased=True, died=at(3)))
+    assert dead.until(AS_OF, SKEW).person.deceased
+    undated = rec(res("ferritin", 1, at(-3)), who=person(deceased=True))
+    assert undated.until(AS_OF, SKEW).person.deceased

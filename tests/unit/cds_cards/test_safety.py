@@ -617,3 +617,33 @@ def test_an_allergy_to_a_class_in_words(guideline: Guideline) -> None:
     entry = replace(allergy(classes=("calcineurin-inhibitor",)), when=None)
     why = "allergy to tacrolimus by its class (calcineurin-inhibitor) on record"
     assert whys(rec(entry), "tacrolimus", guideline) == [why]
+
+
+def test_every_reason_stands_in_a_fixed_order(guideline: Guideline) -> None:
+    facts = [dx("cni-toxicity", onset=9, id="b"), dx("cni-toxicity", onset=20, id="a")]
+    for order_ in (facts, facts[::-1]):
+        found = screen(rec(*order_), guideline).agents["tacrolimus"]
+        assert found.agent == "tacrolimus"
+        assert [item.evidence for item in found.exclusions] == [("Condition/a",), ("Condition/b",)]
+
+
+@pytest.mark.parametrize(
+    ("lost", "expected"),
+    [
+        (unread("conditions", "pregnancy", when=ago(1)), "unknown"),
+        (unread("conditions", "pregnancy", when=ago(30)), "no"),
+        (unread("conditions", "ild", when=ago(1)), "no"),
+        (unread("conditions", when=ago(1)), "no"),
+        (unread("observations", "pregnancy-status", when=ago(1)), "unknown"),
+        (unread("observations", "pregnancy-status"), "unknown"),
+    ],
+)
+def test_what_may_tell_of_a_pregnancy_and_could_not_be_read(lost: Any, expected: str, guideline: Guideline) -> None:
+    assert screen(rec(status(NO, ago(20)), lost), guideline).pregnant == expected
+
+
+def test_answers_that_differ_leave_the_pregnancy_open(guideline: Guideline) -> None:
+    both = res("pregnancy-status", None, ago(1), words=("pregnant", "not pregnant"))
+    assert screen(rec(both), guideline).pregnant == "unknown"
+    assert screen(rec(status(NO, ago(20)), both), guideline).pregnant == "unknown"
+    assert screen(rec(status(YES, ago(20)), both), guideline).pregnant == "yes"

@@ -181,3 +181,94 @@ def test_not_recommended_agents(recommendation: str, agent: str) -> None:
 
 def test_the_ids_are_those_of_the_knowledge() -> None:
     assert tuple(knowledge().recommendations) == ALL
+
+
+AZATHIOPRINE = treatment("azathioprine")
+PAIR = treatment("prednisone", "tacrolimus")
+NO_TREATMENT = "no systemic immunosuppression is on record"
+RUNS = "a combination of a glucocorticoid and a completing agent runs"
+FEASIBLE = "feasible calcineurin inhibitor: cyclosporine A and tacrolimus"
+
+
+@pytest.mark.parametrize(
+    ("recommendation", "changes", "status", "why"),
+    [
+        ("rec-1", {}, "applies", NO_TREATMENT),
+        ("rec-1", {"therapy": treatment("prednisone")}, "applies", "a glucocorticoid runs and nothing else"),
+        (
+            "rec-1",
+            {"therapy": AZATHIOPRINE},
+            "applies",
+            "immunosuppression runs that makes no combination with a glucocorticoid",
+        ),
+        ("rec-1", {"therapy": PAIR}, "does-not-apply", RUNS),
+        ("rec-2", {}, "applies", f"{NO_TREATMENT}; {FEASIBLE}"),
+        (
+            "rec-2",
+            {"found": NO_CNI},
+            "does-not-apply",
+            "no calcineurin inhibitor is feasible: eGFR 22 on 2026-02-25 (cyclosporine); "
+            "eGFR 22 on 2026-02-25 (tacrolimus)",
+        ),
+        (
+            "rec-2",
+            {"found": Screens(egfr_unknown=True)},
+            "applies",
+            f"{NO_TREATMENT}; {FEASIBLE} (no eGFR within 30 days)",
+        ),
+        (
+            "rec-3",
+            {"found": NO_CNI},
+            "applies",
+            f"{NO_TREATMENT}; no calcineurin inhibitor is feasible: eGFR 22 on 2026-02-25 (cyclosporine); "
+            "eGFR 22 on 2026-02-25 (tacrolimus)",
+        ),
+        ("rec-3", {}, "does-not-apply", FEASIBLE),
+        ("rec-2b", {"therapy": PAIR}, "applies", "tacrolimus runs"),
+        (
+            "rec-2b",
+            {"therapy": treatment("cyclosporine", "tacrolimus")},
+            "applies",
+            "cyclosporine A and tacrolimus runs",
+        ),
+        ("rec-2b", {}, "does-not-apply", "no calcineurin inhibitor runs"),
+        ("rec-4", {"therapy": PAIR, "refractoriness": response("probable", "mmnuu")}, "applies", "status probable"),
+        ("rec-6", {"respiratory_failure": failure("yes")}, "applies", "PaO2/FiO2 88 mmHg on 2026-02-28"),
+        (
+            "rec-7",
+            {"transplant": support("not-met")},
+            "applies",
+            "referral not-met",
+        ),
+        (
+            "rec-7",
+            {"transplant": support("not-met"), "population": Population("in", "adult", (75, 76))},
+            "applies",
+            "referral not-met",
+        ),
+        (
+            "rec-7",
+            {"transplant": support("not-met"), "population": Population("in", "adult", (76, 76))},
+            "does-not-apply",
+            "age 76 years (site policy: up to 75)",
+        ),
+        (
+            "rec-7",
+            {"transplant": support("not-met"), "population": Population("in", "adult")},
+            "applies",
+            "referral not-met",
+        ),
+        ("rec-8", {"therapy": AZATHIOPRINE}, "applies", "azathioprine runs or is drafted"),
+        ("rec-8", {}, "does-not-apply", "no such agent runs or is drafted"),
+        (
+            "rec-1",
+            {"anti_mda5": antibody("unknown")},
+            "unknown",
+            "anti-MDA5 unknown on 2026-01-10",
+        ),
+        ("rec-1", {"anti_mda5": antibody("negative")}, "does-not-apply", "anti-MDA5 negative on 2026-01-10"),
+    ],
+)
+def test_why_it_stands_so(recommendation: str, changes: dict[str, Any], status: str, why: str) -> None:
+    found = assess_as(**changes).standing(recommendation)
+    assert (found.status, found.why) == (status, why)

@@ -36,6 +36,9 @@ MONTH = timedelta(days=30)
         (at("2026-01"), U),
         (at("2025"), N),
         (instant(AS_OF + timedelta(minutes=5)), M),  # clock skew: today
+        (When(ago(40).start, ago(30).end, "ends at the limit"), U),
+        (When(ago(40).start, ago(30, microseconds=1).end, "ends before it"), N),
+        (When(ago(30).start, ago(1).end, "begins at the limit"), M),
     ],
 )
 def test_age_is_elapsed_time(when, verdict):
