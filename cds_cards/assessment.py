@@ -130,7 +130,7 @@ def assess(record: PatientRecord, guideline: Guideline, as_of: datetime) -> Asse
         dermatomyositis=dermatomyositis(record),
         antibody_pending=antibody_pending(record, policy, as_of),
         imaging_recent=imaging_recent(record, policy, as_of),
-        relapse_signs=relapse_signs(record, antibody, guideline, as_of),
+        relapse_signs=relapse_signs(factors, antibody, guideline, as_of),
         recommendations=standings(people, antibody, lungs, treatment, response, failure, screens, referral, guideline),
         gaps=gaps(
             record,

@@ -6,8 +6,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from cds_cards.guideline import Policy
+from cds_cards.guideline import REMEMBERED, Policy
 from cds_cards.record import Result
 from cds_cards.series import figure, flipped, higher_is_worse
 from cds_cards.timeline import When
@@ -19,16 +20,27 @@ _DECIMALS = 6
 class GasValue:
     """A gradient (A-aDO2), a P/F ratio or a PaO2 in mmHg. `derived` when computed from PaO2, PaCO2 and FiO2 of one gas.
 
-    `fio2` (fraction) of the same gas where known. `comparator` for a censored value.
+    `fio2` (fraction) of the same gas where known. `comparator` for a censored value. `origin`: the reported result, or
+    the gas; `altitude`: for which a gradient was derived, in words.
     """
 
     value: float
     when: When
     sources: tuple[str, ...]
-    recorded: str
-    derived: bool = False
+    origin: Result | Gas
     comparator: str | None = None
     fio2: float | None = None
+    altitude: str = ""
+
+    @property
+    def derived(self) -> bool:
+        """Whether it was computed."""
+        return isinstance(self.origin, Gas)
+
+    @property
+    def recorded(self) -> str:
+        """As reported, or what it was computed from. Written when it is asked for: mostly it is not."""
+        return self.origin.told(self.altitude) if isinstance(self.origin, Gas) else self.origin.recorded
 
 
 Values = tuple[GasValue, ...]
@@ -51,12 +63,45 @@ class Gas:
     paco2: Result | None
     fio2: Result | None
 
+    def told(self, altitude: str) -> str:
+        """What a ratio, or a gradient for this altitude, was computed from."""
+        paco2, fio2 = (_figure(part, unit) for part, unit in ((self.paco2, True), (self.fio2, False)))
+        pao2 = f"PaO2 {_figure(self.pao2, True)}"
+        return f"{pao2}, PaCO2 {paco2}, FiO2 {fio2}, for {altitude}" if altitude else f"{pao2} at FiO2 {fio2}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """Results (oldest first) among which the gases of many others are looked for, with their starts."""
+
+    results: Sequence[Result]
+    starts: Sequence[datetime]
+    window: timedelta
+
+    @classmethod
+    def of(cls, results: Sequence[Result], policy: Policy) -> _Around:
+        """By the policy's window."""
+        window = timedelta(minutes=policy.gas_window_minutes)
+        return cls(results, [result.when.start for result in results], window)
+
+    def same_gas(self, result: Result) -> Result | None:
+        """The one that belongs to the gas of `result`: the nearest, surely within the window.
+
+        At one distance the higher value counts (more oxygen makes the lungs look worse, not better).
+        """
+        if not self.starts:
+            return None
+        first = bisect_left(self.starts, result.when.start - self.window)
+        last = bisect_right(self.starts, result.when.end + self.window, first)
+        near = [(_apart(result, other), other) for other in self.results[first:last]]
+        fits = [(distance, other) for distance, other in near if distance <= self.window]
+        return min(fits, key=_nearest)[1] if fits else None
+
 
 def blood_gases(parts: GasResults, policy: Policy) -> tuple[Gas, ...]:
     """One for each PaO2, oldest first."""
-    return tuple(
-        [Gas(pao2, same_gas(pao2, parts.paco2, policy), same_gas(pao2, parts.fio2, policy)) for pao2 in parts.pao2]
-    )
+    paco2, fio2 = _Around.of(parts.paco2, policy), _Around.of(parts.fio2, policy)
+    return tuple([Gas(pao2, paco2.same_gas(pao2), fio2.same_gas(pao2)) for pao2 in parts.pao2])
 
 
 def gradients(reported: tuple[Result, ...], gases: Iterable[Gas], parts: GasResults, policy: Policy) -> Values:
@@ -81,9 +126,11 @@ def _joined(
     reported: tuple[Result, ...], gases: Iterable[Gas], parts: GasResults, policy: Policy, derive: Derive
 ) -> Values:
     """Reported and derived values, oldest first; a reported one of the same gas wins over the derived one."""
-    found = [_reported(result, same_gas(result, parts.fio2, policy)) for result in reported]
-    found += [derive(gas, policy) for gas in gases if same_gas(gas.pao2, reported, policy) is None]
-    values = (value for value in found if value is not None)
+    fio2, stated = _Around.of(parts.fio2, policy), _Around.of(reported, policy)
+    found = [_reported(result, fio2.same_gas(result)) for result in reported]
+    values = [value for value in found if value is not None]
+    derived = [(gas, value) for gas in gases if (value := derive(gas, policy)) is not None]
+    values += [value for gas, value in derived if stated.same_gas(gas.pao2) is None]
     return tuple(sorted(values, key=lambda value: (value.when.start, value.when.end, value.sources)))
 
 
@@ -94,7 +141,7 @@ def _reported(result: Result, fio2: Result | None) -> GasValue | None:
         value=result.value,
         when=result.when,
         sources=(result.source,),
-        recorded=result.recorded,
+        origin=result,
         comparator=result.comparator,
         fio2=fio2.value if fio2 else None,
     )
@@ -108,16 +155,26 @@ def _ratio(gas: Gas, policy: Policy) -> GasValue | None:
         value=round(pao2.value / fio2.value, _DECIMALS),
         when=pao2.when,
         sources=_once(pao2, fio2),
-        recorded=f"PaO2 {figure(pao2.value, pao2.unit, pao2.comparator)} at FiO2 {figure(fio2.value, None)}",
-        derived=True,
+        origin=gas,
         comparator=pao2.comparator,
         fio2=fio2.value,
     )
 
 
+def _figure(part: Result | None, with_unit: bool) -> str:
+    if part is None or part.value is None:
+        return ""
+    return figure(part.value, part.unit if with_unit else None, part.comparator)
+
+
 def altitude(policy: Policy) -> str:
     """The pressure that a derived gradient rests on, for a sentence."""
-    return f"sea level ({figure(policy.barometric_pressure, 'mm[Hg]')}, site policy)"
+    return _sea_level(policy.barometric_pressure)
+
+
+@lru_cache(REMEMBERED)
+def _sea_level(pressure: float) -> str:
+    return f"sea level ({figure(pressure, 'mm[Hg]')}, site policy)"
 
 
 def _gradient(gas: Gas, policy: Policy) -> GasValue | None:
@@ -126,35 +183,20 @@ def _gradient(gas: Gas, policy: Policy) -> GasValue | None:
         return None
     inspired = fio2.value * (policy.barometric_pressure - policy.water_vapour_pressure)
     alveolar = inspired - paco2.value / policy.respiratory_quotient
-    taken = f"PaO2 {figure(pao2.value, pao2.unit, pao2.comparator)}, PaCO2 {figure(paco2.value, paco2.unit)}"
     return GasValue(
         value=round(alveolar - pao2.value, _DECIMALS),
         when=pao2.when,
         sources=_once(pao2, paco2, fio2),
-        recorded=f"{taken}, FiO2 {figure(fio2.value, None)}, for {altitude(policy)}",
-        derived=True,
+        origin=gas,
         comparator=flipped(pao2.comparator),
         fio2=fio2.value,
+        altitude=altitude(policy),
     )
 
 
 def same_gas(result: Result, others: Sequence[Result], policy: Policy) -> Result | None:
-    """The one of `others` (oldest first) that belongs to the gas of `result`: the nearest, surely within the window.
-
-    At one distance the higher value counts (more oxygen makes the lungs look worse, not better).
-    """
-    if not others:
-        return None
-    window = timedelta(minutes=policy.gas_window_minutes)
-    first = bisect_left(others, result.when.start - window, key=_start)
-    last = bisect_right(others, result.when.end + window, first, key=_start)
-    near = [(_apart(result, other), other) for other in others[first:last]]
-    fits = [(distance, other) for distance, other in near if distance <= window]
-    return min(fits, key=_nearest)[1] if fits else None
-
-
-def _start(result: Result) -> datetime:
-    return result.when.start
+    """The one of `others` (oldest first) that belongs to the gas of `result`."""
+    return _Around.of(others, policy).same_gas(result)
 
 
 def _nearest(pair: tuple[timedelta, Result]) -> tuple[timedelta, float, str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Literal
 
 from cds_cards.proposals import Suggestion
@@ -39,15 +38,18 @@ _HTML = re.compile(r"<[A-Za-z/!?]")
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a clinician may override the card: a code with its display. `system` None: of our own code system."""
+    """Why a clinician may override the card: a code with its display. `system` None: of our own code system.
+
+    `written` is what a card's digest says of it: the same few stand on every card.
+    """
 
     code: str
     display: str
     system: str | None = None
+    written: str = field(init=False, repr=False, compare=False)
 
-
-# the same few on every card
-_written = lru_cache(maxsize=256)(repr)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "written", repr(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class Card:
             self.indicator,
             self.detail,
             self.selection or "",
-            *(repr(suggestion) for suggestion in self.suggestions),
-            *(_written(reason) for reason in self.override_reasons),
-            *(repr(link) for link in self.links),
+            *map(repr, self.suggestions),
+            *[reason.written for reason in self.override_reasons],
+            *map(repr, self.links),
         )

@@ -77,8 +77,8 @@ class Clock:
         if when.start > self.latest:
             return None
         early = self.early(when)
-        first = early if self.widest else self.late(when)
-        if first > max(self.today, early):
+        first = early if self.widest or when.exact else self.late(when)
+        if first > self.today and first > early:
             return None
         return min(first, self.today)
 
@@ -200,9 +200,12 @@ def _assumed_end(first: date, starts: Sequence[date], clock: Clock) -> date:
 
 def stretches(runs: Iterable[Run]) -> tuple[Stretch, ...]:
     """The runs joined into unbroken stretches, oldest first."""
+    ordered = sorted(runs, key=_by_days)
+    if len(ordered) == 1:
+        return (Stretch(ordered[0].first, ordered[0].last, ordered[0].running, tuple(ordered)),)
     groups: list[list[Run]] = []
     reach = date.min
-    for run in sorted(runs, key=lambda run: (run.first, run.last, run.source)):
+    for run in ordered:
         if groups and run.first <= reach:
             groups[-1].append(run)
             reach = max(reach, run.reach)
@@ -210,9 +213,15 @@ def stretches(runs: Iterable[Run]) -> tuple[Stretch, ...]:
             groups.append([run])
             reach = run.reach
     return tuple(
-        Stretch(group[0].first, max(run.last for run in group), any(run.running for run in group), tuple(group))
-        for group in groups
+        [
+            Stretch(group[0].first, max([run.last for run in group]), any(run.running for run in group), tuple(group))
+            for group in groups
+        ]
     )
+
+
+def _by_days(run: Run) -> tuple[date, date, str]:
+    return run.first, run.last, run.source
 
 
 def courses(runs: Iterable[Run], guideline: Guideline, clock: Clock) -> tuple[Course, ...]:

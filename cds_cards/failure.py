@@ -87,7 +87,7 @@ def _ferritin(record: PatientRecord, step: Step) -> CriterionResult:
         rise = reaches(follow_up.value, follow_up.comparator, target, baseline.comparator)
         return all_of((rise, above(follow_up.value, follow_up.comparator, policy.ferritin_rise_floor)))
 
-    trend = _trend(of_results(record.results_of(FERRITIN)), step, risen)
+    trend = _trend(of_results(record.results_of(FERRITIN), step.zone), step, risen)
     rule = (
         f"a rise of at least {policy.ferritin_rise_percent:g} % to more than "
         f"{figure(policy.ferritin_rise_floor, 'ng/mL')} counts"
@@ -103,16 +103,15 @@ def _gradient(record: PatientRecord, gases: Gases, step: Step) -> CriterionResul
         target = baseline.value + policy.gradient_rise
         return reaches(follow_up.value, follow_up.comparator, target, baseline.comparator)
 
-    trend = _trend(of_gases(gases.gradients, MMHG, higher_is_worse=True), step, widened)
+    trend = _trend(of_gases(gases.gradients, MMHG, True, step.zone), step, widened)
     differed = any(_oxygen_differed(*pair, step) for pair in trend.pairs)
     if trend.pairs and not differed:
         derived = any(value.derived for pair in trend.pairs for value in pair)
         rule = f"a rise of at least {figure(policy.gradient_rise, MMHG)} counts"
         rule += f"; derived for {altitude(policy)}" if derived else ""
         return _settled(GRADIENT, "A-aDO2", trend, rule, record, _GASES, step)
-    ratio = _trend(
-        of_gases(gases.ratios, MMHG, higher_is_worse=False), step, lambda base, value: fallen(base, value, step)
-    )
+    ratios = of_gases(gases.ratios, MMHG, False, step.zone)
+    ratio = _trend(ratios, step, lambda base, value: fallen(base, value, step))
     if not all(_oxygen_differed(*pair, step) for pair in trend.pairs):
         ratio = _Trend(Verdict.UNKNOWN, ratio.baseline, ratio.follow_up, ratio.pairs)
     reason = "FiO2 differed between the two times" if differed else "no A-aDO2 at both times"
@@ -132,9 +131,8 @@ def _oxygen_differed(baseline: Value, follow_up: Value, step: Step) -> bool:
     return above(abs(follow_up.fio2 - baseline.fio2), None, step.policy.fio2_same_within) is Verdict.MET
 
 
-def _trend(values: Iterable[Value], step: Step, judge: Judge) -> _Trend:
+def _trend(pool: tuple[Value, ...], step: Step, judge: Judge) -> _Trend:
     """The verdict that all values agree on which may be baseline and follow-up."""
-    pool = tuple(values)
     baselines = step.baseline(pool)
     follow_ups = [(base, step.follow_up(pool, base)) for base in baselines.values]
     pairs = tuple((base, value) for base, choice in follow_ups for value in choice.values)
@@ -143,7 +141,7 @@ def _trend(values: Iterable[Value], step: Step, judge: Judge) -> _Trend:
     shown = follow_ups[-1][1].shown if follow_ups else None
     if shown is None:
         # without a baseline the sentence still names the newest value
-        shown = last(pool, lambda value: step.from_day(value.when, step.policy.follow_up_from_day)).shown
+        shown = last(pool, lambda value: step.from_day(value.days, step.policy.follow_up_from_day)).shown
     return _Trend(verdict, baselines.shown, shown, pairs, sure)
 
 
@@ -212,8 +210,8 @@ def _clinical(name: str, record: PatientRecord, step: Step, guideline: Guideline
     policy = step.policy
     from_day, limit = (0 if too_early else policy.follow_up_from_day), timedelta(days=policy.criterion_current_days)
     choice = last(
-        of_flags(record.results_of(name)),
-        lambda value: all_of((step.from_day(value.when, from_day), aged_at_most(value.when, step.as_of, limit))),
+        of_flags(record.results_of(name), step.zone),
+        lambda value: all_of((step.from_day(value.days, from_day), aged_at_most(value.when, step.as_of, limit))),
     )
     label, newest = guideline.observations[name].label, choice.shown
     if newest is None:

@@ -12,7 +12,10 @@ from cds_cards.blood_gas import GasValue
 from cds_cards.criteria import Verdict, all_of
 from cds_cards.guideline import Policy
 from cds_cards.record import Result
-from cds_cards.timeline import When, aged_at_most, calendar_days, days_apart, reaches_day
+from cds_cards.timeline import When, aged_at_most, calendar_days, days_apart, reaches_day, within_days
+
+Days = tuple[date, date]
+"""The first and the last calendar day of a date, in the site's zone."""
 
 _DECIMALS = 9
 """Differences smaller than this are the arithmetic's, not the patient's."""
@@ -20,11 +23,15 @@ _DECIMALS = 9
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value of a trend in its canonical unit; of two of one instant the later `issued` counts, else the worse."""
+    """A value of a trend in its canonical unit; of two of one instant the later `issued` counts, else the worse.
+
+    `days` are those of `when`: every window asks for them.
+    """
 
     value: float
     comparator: str | None
     when: When
+    days: Days
     sources: tuple[str, ...]
     unit: str | None
     worse: float
@@ -63,40 +70,38 @@ class Step:
         return ZoneInfo(self.policy.zone)
 
     @cached_property
-    def _days(self) -> tuple[date, date]:
+    def _days(self) -> Days:
         return calendar_days(self.since, self.zone)
 
-    def within(self, when: When, first: int, last: int) -> Verdict:
+    def within(self, days: Days, first: int, last: int) -> Verdict:
         """Whether a date lies on calendar days `first` to `last` of the step."""
-        apart = days_apart(self._days, calendar_days(when, self.zone))
-        return all_of((reaches_day(apart, first), reaches_day(apart, last + 1).negated()))
+        return within_days(days_apart(self._days, days), first, last)
 
-    def from_day(self, when: When, first: int) -> Verdict:
+    def from_day(self, days: Days, first: int) -> Verdict:
         """Whether a date lies on calendar day `first` of the step or later."""
-        return reaches_day(days_apart(self._days, calendar_days(when, self.zone)), first)
+        return reaches_day(days_apart(self._days, days), first)
 
     def baseline(self, values: Iterable[Value]) -> Choice:
         """The last value around the start, else the first of the days after it."""
         pool, policy = tuple(values), self.policy
         before, after = -policy.baseline_before_days, policy.baseline_after_days
-        around = last(pool, lambda value: self.within(value.when, before, after))
+        around = last(pool, lambda value: self.within(value.days, before, after))
         if around.values and around.sure:
             return around
-        late = first(pool, lambda value: self.within(value.when, 0, policy.baseline_late_days))
+        late = first(pool, lambda value: self.within(value.days, 0, policy.baseline_late_days))
         return Choice((*late.values, *around.values), sure=not around.values and late.sure)
 
     def follow_up(self, values: Iterable[Value], baseline: Value) -> Choice:
         """The newest value that is late enough after the start and after the baseline, and not too old."""
-        policy, began = self.policy, calendar_days(baseline.when, self.zone)
+        policy = self.policy
         distance, limit = policy.follow_up_after_baseline_days, timedelta(days=policy.follow_up_current_days)
 
         def fits(value: Value) -> Verdict:
-            days = calendar_days(value.when, self.zone)
-            late = reaches_day(days_apart(self._days, days), policy.follow_up_from_day)
-            apart = reaches_day(days_apart(began, days), distance)
+            late = self.from_day(value.days, policy.follow_up_from_day)
+            apart = reaches_day(days_apart(baseline.days, value.days), distance)
             return all_of((late, apart, aged_at_most(value.when, self.as_of, limit)))
 
-        return last((value for value in values if value is not baseline and value != baseline), fits)
+        return last([value for value in values if value is not baseline and value != baseline], fits)
 
 
 Within = Callable[[Value], Verdict]
@@ -120,7 +125,11 @@ def first(values: Iterable[Value], within: Within) -> Choice:
 
 def _pool(values: Iterable[Value], within: Within) -> list[tuple[Value, Verdict]]:
     """Values within the limits or perhaps so, oldest first; preliminary ones only where there is no final one."""
-    judged = [(value, verdict) for value in values if (verdict := within(value)) is not Verdict.NOT_MET]
+    judged: list[tuple[Value, Verdict]] = [
+        (value, verdict) for value in values if (verdict := within(value)) is not Verdict.NOT_MET
+    ]
+    if len(judged) < 2:
+        return judged
     final = [(value, verdict) for value, verdict in judged if not value.preliminary]
     by_date: dict[tuple[datetime, datetime], list[tuple[Value, Verdict]]] = {}
     for value, verdict in final or judged:
@@ -137,13 +146,14 @@ def _of_one_date(group: list[tuple[Value, Verdict]]) -> tuple[Value, Verdict]:
     return max(group, key=lambda item: (item[0].worse, item[0].sources, item[0].comparator or ""))
 
 
-def of_results(results: Iterable[Result]) -> tuple[Value, ...]:
+def of_results(results: Iterable[Result], zone: ZoneInfo) -> tuple[Value, ...]:
     """Laboratory results of which more is worse."""
     return tuple(
         Value(
             value=result.value,
             comparator=result.comparator,
             when=result.when,
+            days=calendar_days(result.when, zone),
             sources=(result.source,),
             unit=result.unit,
             worse=result.value,
@@ -156,13 +166,14 @@ def of_results(results: Iterable[Result]) -> tuple[Value, ...]:
     )
 
 
-def of_flags(results: Iterable[Result]) -> tuple[Value, ...]:
+def of_flags(results: Iterable[Result], zone: ZoneInfo) -> tuple[Value, ...]:
     """Yes-or-no observations; yes is worse."""
     return tuple(
         Value(
             value=float(result.flag),
             comparator=None,
             when=result.when,
+            days=calendar_days(result.when, zone),
             sources=(result.source,),
             unit=None,
             worse=float(result.flag),
@@ -175,13 +186,14 @@ def of_flags(results: Iterable[Result]) -> tuple[Value, ...]:
     )
 
 
-def of_gases(gases: Iterable[GasValue], unit: str, higher_is_worse: bool) -> tuple[Value, ...]:
+def of_gases(gases: Iterable[GasValue], unit: str, higher_is_worse: bool, zone: ZoneInfo) -> tuple[Value, ...]:
     """Gradients (higher is worse) or ratios (lower is)."""
     return tuple(
         Value(
             value=gas.value,
             comparator=gas.comparator,
             when=gas.when,
+            days=calendar_days(gas.when, zone),
             sources=gas.sources,
             unit=unit,
             worse=gas.value if higher_is_worse else -gas.value,

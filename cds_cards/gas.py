@@ -11,7 +11,15 @@ from zoneinfo import ZoneInfo
 from cds_cards.blood_gas import GasResults, GasValue, blood_gases, gradients, pressures, ratios
 from cds_cards.criteria import Verdict, all_of, any_of, unanimous
 from cds_cards.guideline import Policy
-from cds_cards.hypoxaemia import HypoxaemiaEvent, Reading, of_gradients, of_pressures, of_ratios, of_saturations
+from cds_cards.hypoxaemia import (
+    HypoxaemiaEvent,
+    Reading,
+    of_gradients,
+    of_pressures,
+    of_ratios,
+    of_saturations,
+    on_room_air,
+)
 from cds_cards.record import PatientRecord, Result
 from cds_cards.series import Worse, countable, higher_is_worse, lower_is_worse, one_per_date
 from cds_cards.timeline import aged_at_most, whole_years
@@ -27,12 +35,16 @@ Years = tuple[int, int] | None
 
 @dataclass(frozen=True, slots=True)
 class Gases:
-    """All arterial values on record at `as_of`, each kind sorted oldest first."""
+    """All arterial values on record at `as_of`, each kind sorted oldest first.
+
+    `saturations`: each SpO2 held against its limit.
+    """
 
     gradients: tuple[GasValue, ...]
     ratios: tuple[GasValue, ...]
     pressures: tuple[GasValue, ...]
     hypoxaemia: tuple[HypoxaemiaEvent, ...]
+    saturations: tuple[Reading, ...] = ()
 
 
 def gases(record: PatientRecord, population_age: Years, policy: Policy, as_of: datetime) -> Gases:
@@ -51,15 +63,16 @@ def gases(record: PatientRecord, population_age: Years, policy: Policy, as_of: d
     alveolar = gradients(reported_gradients, samples, parts, policy)
     horowitz = ratios(reported_ratios, samples, parts, policy)
     oxygen = pressures(samples)
+    saturations = tuple(of_saturations(_series(record, "spo2", lower_is_worse, policy, as_of), policy))
     readings = [
         *of_pressures(oxygen, policy),
         *of_ratios(horowitz, policy),
         *of_gradients(alveolar, population_age, policy),
-        *of_saturations(_saturations(record, policy, as_of), policy),
+        *saturations,
     ]
-    events = (HypoxaemiaEvent(r.when, r.said, r.sources) for r in readings if r.verdict is Verdict.MET)
+    events = [HypoxaemiaEvent(r.when, r.said, r.sources) for r in readings if r.verdict is Verdict.MET]
     by_date = sorted(events, key=lambda event: (event.when.start, event.when.end, event.because, event.sources))
-    return Gases(alveolar, horowitz, oxygen, tuple(by_date))
+    return Gases(alveolar, horowitz, oxygen, tuple(by_date), saturations)
 
 
 def hypoxaemic(gases: Gases, record: PatientRecord, policy: Policy, as_of: datetime) -> tuple[Verdict, str]:
@@ -73,18 +86,18 @@ def hypoxaemic(gases: Gases, record: PatientRecord, policy: Policy, as_of: datet
     kinds = (
         of_pressures(_newest(gases.pressures), policy),
         of_ratios(_newest(gases.ratios), policy),
-        _newest(of_gradients(gases.gradients, age, policy)),
-        _newest(list(of_saturations(_saturations(record, policy, as_of), policy))),
+        of_gradients(_newest(on_room_air(gases.gradients, policy)), age, policy),
+        _newest(gases.saturations),
     )
     recent = [kind for kind in kinds if _may_be_recent(kind, as_of, limit)]
-    judged = [(_now(kind, as_of, limit), kind[-1].said) for kind in recent]
-    verdict = any_of(verdict for verdict, _ in judged)
+    judged = [(_now(kind, as_of, limit), kind[-1]) for kind in recent]
+    verdict = any_of([verdict for verdict, _ in judged])
     if verdict is Verdict.MET:
-        return verdict, next(said for met, said in judged if met is Verdict.MET)
+        return verdict, next(reading.said for met, reading in judged if met is Verdict.MET)
     within = f"within {policy.hypoxaemic_days:g} days"
     if not judged:
         return Verdict.UNKNOWN, f"no value of oxygenation {within}"
-    said = "; ".join(said for _, said in judged)
+    said = "; ".join(reading.said for _, reading in judged)
     if verdict is Verdict.UNKNOWN or not _all_read(record, as_of, limit):
         return Verdict.UNKNOWN, f"hypoxaemia {within} neither shown nor excluded: {said}"
     return Verdict.NOT_MET, f"no limit crossed by the newest values {within}: {said}"
@@ -116,17 +129,13 @@ def _series(
     return one_per_date(countable(usable, as_of, timedelta(days=policy.hypoxaemic_days)), worse)
 
 
-def _saturations(record: PatientRecord, policy: Policy, as_of: datetime) -> tuple[Result, ...]:
-    return _series(record, "spo2", lower_is_worse, policy, as_of)
-
-
 _Dated = TypeVar("_Dated", Reading, GasValue)
 
 
 def _newest(values: Sequence[_Dated]) -> tuple[_Dated, ...]:
     """The values or readings that may be the newest."""
-    latest = max((value.when.start for value in values), default=None)
-    return tuple(value for value in values if latest is not None and value.when.end >= latest)
+    latest = max([value.when.start for value in values], default=None)
+    return tuple([value for value in values if latest is not None and value.when.end >= latest])
 
 
 def _now(kind: Iterable[Reading], as_of: datetime, limit: timedelta) -> Verdict:

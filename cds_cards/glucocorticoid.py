@@ -43,10 +43,12 @@ def low_glucocorticoid(
     weight = _weight(record, guideline, clock.as_of)
     if not window or weight is None or _pulse_given(record, since, until, clock):
         return ""
-    per_kg = [_on_day(day, window, weight) for day in _days(since, until)]
-    known = [dose for dose in per_kg if dose is not None]
-    if len(known) < len(per_kg) or max(known) >= policy.high_dose_glucocorticoid:
-        return ""
+    known: list[float] = []
+    for day in _days(since, until):
+        dose = _on_day(day, window, weight)
+        if dose is None or dose >= policy.high_dose_glucocorticoid:
+            return ""
+        known.append(dose)
     limit = figure(policy.high_dose_glucocorticoid, None)
     return (
         f"glucocorticoid of the first {policy.high_dose_days:g} days of the combination at most "

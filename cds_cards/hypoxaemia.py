@@ -31,7 +31,7 @@ class HypoxaemiaEvent:
 class Reading:
     """One value held against its limit. `said`, the sentence on it, is written when it is asked for: mostly it is not.
 
-    `limit` and `note` are words of that sentence.
+    `limit` and `note` are words of that sentence, `gas` what it may have been derived from.
     """
 
     verdict: Verdict
@@ -44,12 +44,14 @@ class Reading:
     limit: str
     zone: ZoneInfo
     note: str = ""
+    gas: GasValue | None = None
 
     @property
     def said(self) -> str:
         """The sentence that names value, date and limit."""
         number = figure(self.value, self.unit, self.comparator)
-        return f"{self.kind} {number} on {self.when.day(self.zone)}{self.note} ({self.limit})"
+        derived = f", derived from {self.gas.recorded}" if self.gas is not None and self.gas.derived else ""
+        return f"{self.kind} {number} on {self.when.day(self.zone)}{self.note}{derived} ({self.limit})"
 
 
 def of_pressures(values: Iterable[GasValue], policy: Policy) -> list[Reading]:
@@ -65,13 +67,18 @@ def of_ratios(values: Iterable[GasValue], policy: Policy) -> list[Reading]:
 def of_gradients(values: Iterable[GasValue], age: tuple[int, int] | None, policy: Policy) -> list[Reading]:
     """Each A-aDO2 on room air, for which alone the limit holds: whether it lies above the age's limit."""
     kind, zone = "A-aDO2 on room air", ZoneInfo(policy.zone)
-    on_air = [v for v in values if v.fio2 is not None and above(v.fio2, None, policy.room_air_fio2) is not Verdict.MET]
+    on_air = on_room_air(values, policy)
     if age is None:
         return [_reading(Verdict.UNKNOWN, kind, value, "limit by age, which is unknown", zone) for value in on_air]
     limits = [gradient_limit(years, policy) for years in age]
     words = f"limit by age {figure(limits[-1], MMHG)}"
     verdicts = [unanimous(above(value.value, value.comparator, limit) for limit in limits) for value in on_air]
     return [_reading(verdict, kind, value, words, zone) for value, verdict in zip(on_air, verdicts, strict=True)]
+
+
+def on_room_air(values: Iterable[GasValue], policy: Policy) -> list[GasValue]:
+    """The values of gases that were drawn on room air."""
+    return [v for v in values if v.fio2 is not None and above(v.fio2, None, policy.room_air_fio2) is not Verdict.MET]
 
 
 def gradient_limit(years: int, policy: Policy) -> float:
@@ -124,5 +131,6 @@ def _held_below(kind: str, values: Iterable[GasValue], limit: float, policy: Pol
 
 
 def _reading(verdict: Verdict, kind: str, value: GasValue, limit: str, zone: ZoneInfo) -> Reading:
-    note = f", derived from {value.recorded}" if value.derived else ""
-    return Reading(verdict, kind, value.value, value.comparator, MMHG, value.when, value.sources, limit, zone, note)
+    return Reading(
+        verdict, kind, value.value, value.comparator, MMHG, value.when, value.sources, limit, zone, gas=value
+    )

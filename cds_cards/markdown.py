@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
@@ -12,7 +13,6 @@ _AUTOLINK = re.compile(r"(?<=:)/(?=/)|(?<=\bwww)\.|@", re.IGNORECASE)
 _BLOCK = re.compile(r"^(\d*)([>+=.)-])")
 # what holds none of these and does not begin as a block needs nothing of the above
 _PLAIN = re.compile(r"[^\\`*_\[\]|~#&<@]*")
-_LINKS = ("://", "www.")
 
 
 def inert(text: str) -> str:
@@ -28,8 +28,8 @@ def inert(text: str) -> str:
 
 
 def _is_plain(line: str) -> bool:
-    lower = line.lower()
-    return not (_BLOCK.match(line) or any(link in lower for link in _LINKS)) and _PLAIN.fullmatch(line) is not None
+    linked = "://" in line or "www." in line.lower()
+    return not (linked or _BLOCK.match(line)) and _PLAIN.fullmatch(line) is not None
 
 
 def sentence(text: str) -> str:
@@ -48,7 +48,8 @@ def capital(text: str) -> str:
 class Detail:
     """The parts of a detail, each a tuple of Markdown lines. `lead` is the advice; empty parts are left out.
 
-    Every line is a bullet; what comes from the record has passed `inert`.
+    Every line is a bullet; what comes from the record has passed `inert`. `evidence` and `differs` hold what
+    stands in the guideline, and nothing of the patient.
     """
 
     lead: str
@@ -68,16 +69,23 @@ class Detail:
             _bullets("Found", self.found),
             _bullets("Cautions", self.cautions),
             _bullets("Guideline", self.rule),
-            _bullets("Evidence", self.evidence),
-            _bullets("Where the guideline's two texts differ", self.differs),
+            _known("Evidence", self.evidence),
+            _known("Where the guideline's two texts differ", self.differs),
             _bullets("Site policy, not the guideline", self.policy),
             _bullets("Not known", self.unknown),
         ]
-        return "\n\n".join(part for part in parts if part)
+        return "\n\n".join([part for part in parts if part])
 
 
 def _bullets(title: str, lines: Iterable[str]) -> str:
+    if not lines:
+        return ""
     items = "\n".join([f"- {sentence(line)}" for line in dict.fromkeys(lines) if line and not line.isspace()])
     if not items or not title:
         return items
     return f"**{title}**\n\n{items}"
+
+
+_KNOWN_PARTS = 64
+# the same for every patient: a few for each topic
+_known = lru_cache(_KNOWN_PARTS)(_bullets)

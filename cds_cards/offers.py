@@ -52,7 +52,8 @@ def marked(plan: Plan, agent: str) -> bool:
 
 def by_mark(plan: Plan, agents: Iterable[str]) -> tuple[str, ...]:
     """Those that suit: first what carries no mark, then by name; the order ranks nothing else."""
-    usable = [agent for agent in agents if suits(plan, agent) and agent not in given(plan)]
+    present = given(plan)
+    usable = [agent for agent in agents if agent not in present and suits(plan, agent)]
     return tuple(sorted(usable, key=lambda agent: (marked(plan, agent), plan.guideline.agents[agent].name)))
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from cds_cards.assessment import Assessment
 from cds_cards.card import Indicator, Topic
-from cds_cards.criteria import Finding, Verdict, all_of, any_of
+from cds_cards.criteria import Finding, Verdict, any_of
 from cds_cards.findings import findings, patient_findings
 from cds_cards.guideline import Guideline
 
@@ -190,7 +190,7 @@ def _item(rule: Applicability, found: Mapping[str, Finding]) -> PlanItem:
 
 def _applies(every: tuple[str, ...], some: tuple[str, ...], found: Mapping[str, Finding]) -> bool:
     """Three-valued, and only *met* lets a card speak; what is unknown and must be said is a finding of its own."""
-    verdict = all_of(found[name].verdict for name in every)
-    if verdict is Verdict.MET and some:
-        verdict = any_of(found[name].verdict for name in some)
-    return verdict is Verdict.MET
+    for name in every:
+        if found[name].verdict is not Verdict.MET:
+            return False
+    return not some or any_of([found[name].verdict for name in some]) is Verdict.MET

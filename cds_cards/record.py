@@ -5,7 +5,7 @@ Built by `service.fhir.read`; values are in the canonical unit of their concept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -125,7 +125,7 @@ class PatientRecord:
     def until(self, as_of: datetime, skew: timedelta) -> PatientRecord:
         """The record as it stood at `as_of`: later facts are set aside by name (a clock skew is granted)."""
         latest = as_of + skew
-        late = {source: text for source, begun, text in self._dated() if begun > latest}
+        late = {source: when.text for source, when in self._dated() if when is not None and when.start > latest}
         if not late and not any(item.when and item.when.start > latest for item in self.unread):
             return self
 
@@ -158,7 +158,7 @@ class PatientRecord:
             ),
         )
 
-    def _dated(self) -> Iterator[tuple[str, datetime, str]]:
+    def _dated(self) -> list[tuple[str, When | None]]:
         dates: list[tuple[str, When | None]] = [(self.person.source, self.person.died)]
         dates += [(r.source, r.when) for r in self.results]
         dates += [(o.source, o.authored) for o in self.orders]
@@ -168,6 +168,4 @@ class PatientRecord:
         dates += [(a.source, a.when) for a in self.allergies]
         dates += [(p.source, p.start) for p in self.procedures]
         dates += [(s.source, s.when) for s in self.services]
-        for source, when in dates:
-            if when is not None:
-                yield source, when.start, when.text
+        return dates

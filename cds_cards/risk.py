@@ -149,10 +149,12 @@ def _label(rule: RiskFactorRule, guideline: Guideline) -> str:
     return concept.label if concept else rule.concept
 
 
-def relapse_signs(record: PatientRecord, anti_mda5: AntiMda5, guideline: Guideline, as_of: datetime) -> tuple[str, ...]:
+def relapse_signs(
+    risk: RiskClassification, anti_mda5: AntiMda5, guideline: Guideline, as_of: datetime
+) -> tuple[str, ...]:
     """What speaks of a relapse in maintenance: a current ferritin over the lower level, or titre that doubled."""
     policy, zone = guideline.policy, ZoneInfo(guideline.policy.zone)
-    ferritin = _marker(guideline.risk_factors[RELAPSE], record, guideline, as_of)
+    ferritin = next(factor for factor in risk.factors if factor.id == RELAPSE)
     assumed = f"; {ferritin.assumption}" if ferritin.assumption else ""
     signs = (f"{ferritin.why}{assumed}",) if ferritin.status == "present" else ()
     titre = anti_mda5.titre

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 from cds_cards.criteria import Verdict
@@ -12,7 +13,7 @@ from cds_cards.disease import Population
 from cds_cards.exclusions import Exclusion, exclusions, grounds
 from cds_cards.feasibility import Barrier, Kidney, cni_barriers, kidney
 from cds_cards.fertility import childbearing, fertile_man, no_intention, years
-from cds_cards.guideline import Guideline
+from cds_cards.guideline import REMEMBERED, Guideline
 from cds_cards.kinship import calcineurin_inhibitors, kinship
 from cds_cards.marks import Fertility, Mark, doubts, marks
 from cds_cards.pregnancy import Pregnancy, pregnancy
@@ -85,15 +86,20 @@ def safety(
     fertility = Fertility(potential_why if potential else "", _man(population, guideline) if man else "")
     against = grounds(record, therapy, pregnant, guideline, as_of)
     about, kin = doubts(record, therapy, fertility, guideline), kinship(guideline)
-    agents = {
-        name: Suitability(
-            name,
-            exclusions(agent, kin[name], barriers.get(name, ()), against),
-            marks(agent, kin[name], about, guideline),
-            missing if name in SCREENED_AGENTS else (),
+    plain = {} if about.named else _plain(guideline)
+    agents = {}
+    for name, agent in guideline.agents.items():
+        excluded = exclusions(agent, kin[name], barriers.get(name, ()), against)
+        agents[name] = (
+            plain[name]
+            if name in plain and not excluded
+            else Suitability(
+                name,
+                excluded,
+                marks(agent, kin[name], about, guideline),
+                missing if name in SCREENED_AGENTS else (),
+            )
         )
-        for name, agent in guideline.agents.items()
-    }
     return Safety(
         agents=agents,
         pregnant=pregnant.status,
@@ -110,6 +116,16 @@ def safety(
         pregnant_evidence=pregnant.evidence,
         unknowns=tuple(_unknowns(record, renal, missing)),
     )
+
+
+@lru_cache(REMEMBERED)
+def _plain(guideline: Guideline) -> Mapping[str, Suitability]:
+    """The agents that come without caution and test, as they are where nothing excludes them."""
+    return {
+        name: Suitability(name, (), ())
+        for name, agent in guideline.agents.items()
+        if not agent.cautions and name not in SCREENED_AGENTS
+    }
 
 
 def _test_due(

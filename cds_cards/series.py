@@ -32,7 +32,7 @@ def above(value: float, comparator: str | None, limit: float) -> Verdict:
     """Whether a value lies strictly above `limit`; a censored one decides only what it can."""
     excess = round(value - limit, _DECIMALS)
     if comparator is None:
-        return Verdict.of(excess > 0)
+        return Verdict.MET if excess > 0 else Verdict.NOT_MET
     if comparator in (">", ">="):
         return Verdict.MET if excess > 0 or (excess == 0 and comparator == ">") else Verdict.UNKNOWN
     return Verdict.NOT_MET if excess <= 0 and comparator in ("<", "<=") else Verdict.UNKNOWN
@@ -64,8 +64,10 @@ def newest(results: Iterable[Result], worse: Worse = higher_is_worse) -> tuple[R
     Of results of the same instant the later `issued` counts, else the worse.
     """
     pool = tuple(results)
-    latest = max((result.when.start for result in pool), default=None)
-    return one_per_date((result for result in pool if latest is not None and result.when.end >= latest), worse)
+    if len(pool) < 2:
+        return pool
+    latest = max([result.when.start for result in pool])
+    return one_per_date([result for result in pool if result.when.end >= latest], worse)
 
 
 def one_per_date(results: Iterable[Result], worse: Worse = higher_is_worse) -> tuple[Result, ...]:
@@ -73,7 +75,11 @@ def one_per_date(results: Iterable[Result], worse: Worse = higher_is_worse) -> t
     by_date: dict[tuple[datetime, datetime], list[Result]] = {}
     for result in results:
         by_date.setdefault((result.when.start, result.when.end), []).append(result)
-    return tuple(_of_one_date(by_date[date], worse) for date in sorted(by_date))
+    return tuple([_of_one_date(group, worse) for _, group in sorted(by_date.items(), key=_date)])
+
+
+def _date(dated: tuple[tuple[datetime, datetime], list[Result]]) -> tuple[datetime, datetime]:
+    return dated[0]
 
 
 def _of_one_date(group: list[Result], worse: Worse) -> Result:
@@ -91,7 +97,7 @@ def countable(results: Iterable[Result], as_of: datetime, limit: timedelta) -> t
     A preliminary result counts only where no final one is (or may be) at most `limit` old, or follows it.
     """
     pool = tuple(results)
-    final = tuple(result for result in pool if not result.preliminary)
+    final = tuple([result for result in pool if not result.preliminary])
     if len(final) == len(pool):
         return pool
     if any(aged_at_most(result.when, as_of, limit) is not Verdict.NOT_MET for result in final):
@@ -125,14 +131,14 @@ def current(results: Iterable[Result], as_of: datetime, limit: timedelta, worse:
     A preliminary result counts only where no final one is current.
     """
     candidates = newest(countable(results, as_of, limit), worse)
-    latest = max((result.when.start for result in candidates), default=as_of)
-    within = (aged_at_most(_not_before(result.when, latest), as_of, limit) for result in candidates)
+    latest = max([result.when.start for result in candidates], default=as_of)
+    within = [aged_at_most(_not_before(result.when, latest), as_of, limit) for result in candidates]
     return Current(tuple(zip(candidates, within, strict=True)))
 
 
 def _not_before(when: When, latest: datetime) -> When:
     """The interval in which a candidate lies if it is the newest indeed."""
-    return When(max(when.start, latest), when.end, when.text)
+    return when if when.start >= latest else When(latest, when.end, when.text)
 
 
 def unread_since(unread: Iterable[Unread], used: Iterable[Result]) -> bool:

@@ -94,7 +94,7 @@ def standings(
 def _standing(recommendation: Recommendation, steps: tuple[_Step, ...]) -> Standing:
     """The first step that is not met decides, else the last; all that was asked is kept."""
     decided = next((step for step in steps if step.verdict is not Verdict.MET), steps[-1])
-    findings = tuple(finding for step in steps for finding in step.parts)
+    findings = tuple([finding for step in steps for finding in step.parts])
     return Standing(recommendation.id, recommendation.grades, _STATUS[decided.verdict], decided.because, findings)
 
 

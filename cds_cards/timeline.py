@@ -73,6 +73,13 @@ def reaches_day(apart: tuple[int, int], days: int) -> Verdict:
     return Verdict.NOT_MET if apart[1] < days else Verdict.UNKNOWN
 
 
+def within_days(apart: tuple[int, int], first: int, last: int) -> Verdict:
+    """Whether a distance (least, greatest) is one of `first` to `last` days."""
+    if apart[0] > last or apart[1] < first:
+        return Verdict.NOT_MET
+    return Verdict.MET if apart[0] >= first and apart[1] <= last else Verdict.UNKNOWN
+
+
 def days_at_least(earlier: When, later: When, days: int, zone: tzinfo) -> Verdict:
     """Whether `later` lies at least `days` calendar days after `earlier`."""
     return reaches_day(days_between(earlier, later, zone), days)

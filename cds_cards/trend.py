@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from cds_cards.criteria import Verdict, all_of
+from cds_cards.criteria import Verdict
 from cds_cards.guideline import Guideline, Policy
 from cds_cards.record import PatientRecord, Result
 from cds_cards.series import above, below, current, newest, one_per_date
-from cds_cards.timeline import When, calendar_days, days_apart, reaches_day
+from cds_cards.timeline import When, calendar_days, days_apart, within_days
 
 _Apart = Sequence[tuple[Result, tuple[int, int]]]
 """Results with the least and the greatest number of calendar days that each lies after the step of therapy."""
@@ -78,9 +78,7 @@ def _baseline(results: Sequence[Result], since: When, policy: Policy) -> Result 
 
 def _split(results: _Apart, first: int, last: int) -> tuple[list[Result], list[Result]]:
     """Those on calendar days `first` to `last` of the step (day 0 = its start) for sure, and those that may be."""
-    verdicts = [
-        (result, all_of((reaches_day(days, first), reaches_day(days, last + 1).negated()))) for result, days in results
-    ]
+    verdicts = [(result, within_days(days, first, last)) for result, days in results]
     return [r for r, v in verdicts if v is Verdict.MET], [r for r, v in verdicts if v is Verdict.UNKNOWN]
 
 

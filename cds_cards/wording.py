@@ -143,7 +143,7 @@ def imitation_reminders(plan: Plan) -> tuple[str, ...]:
 
 def rule_lines(plan: Plan, *recommendations: str) -> tuple[str, ...]:
     """What the guideline says, in our words, with the grade in words."""
-    return tuple(_rule(plan.guideline, name) for name in recommendations)
+    return tuple([_rule(plan.guideline, name) for name in recommendations])
 
 
 @lru_cache(_RECOMMENDATIONS * REMEMBERED)

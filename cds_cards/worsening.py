@@ -9,6 +9,7 @@ from cds_cards.failure import CLINICAL, MMHG, CriterionResult, fallen
 from cds_cards.follow_up import Step, Value, first, last, of_gases
 from cds_cards.gas import Gases
 from cds_cards.series import figure
+from cds_cards.timeline import calendar_days
 
 DAY_BEFORE = -1
 """The last calendar day before the step."""
@@ -21,10 +22,10 @@ def worsening(gases: Gases, criteria: Iterable[CriterionResult], step: Step) -> 
 
 def _ratio(gases: Gases, step: Step) -> Iterator[str]:
     """Against the last value of the days before the step, else the first after it."""
-    values = of_gases(gases.ratios, MMHG, higher_is_worse=False)
-    since = last(values, lambda value: step.from_day(value.when, 0))
-    before = last(values, lambda value: step.within(value.when, -step.policy.worsening_before_days, DAY_BEFORE))
-    baseline = before if before.values else first(values, lambda value: step.from_day(value.when, 0))
+    values = of_gases(gases.ratios, MMHG, False, step.zone)
+    since = last(values, lambda value: step.from_day(value.days, 0))
+    before = last(values, lambda value: step.within(value.days, -step.policy.worsening_before_days, DAY_BEFORE))
+    baseline = before if before.values else first(values, lambda value: step.from_day(value.days, 0))
     pairs = [(base, value) for base in baseline.values for value in since.values if base != value]
     if not pairs or not (baseline.sure and since.sure):
         return
@@ -39,8 +40,9 @@ def _ratio(gases: Gases, step: Step) -> Iterator[str]:
 def _hypoxaemia(gases: Gases, step: Step) -> Iterator[str]:
     """New: none in the days before the step."""
     days = step.policy.worsening_before_days
-    before = [event for event in gases.hypoxaemia if step.within(event.when, -days, DAY_BEFORE) is Verdict.MET]
-    since = [event for event in gases.hypoxaemia if step.from_day(event.when, 0) is Verdict.MET]
+    dated = [(event, calendar_days(event.when, step.zone)) for event in gases.hypoxaemia]
+    before = [event for event, on in dated if step.within(on, -days, DAY_BEFORE) is Verdict.MET]
+    since = [event for event, on in dated if step.from_day(on, 0) is Verdict.MET]
     if since and not before:
         newest = max(since, key=lambda event: (event.when.start, event.when.end, event.because))
         yield f"new hypoxaemia (none in the {days:g} days before the step of therapy): {newest.because}"

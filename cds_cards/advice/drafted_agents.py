@@ -5,7 +5,7 @@ from __future__ import annotations
 from cds_cards.advice.drafting import draft_card
 from cds_cards.advice.drafts import draft_lines, instead, names_of, removal, removals, unchecked_lines, unread_drafts
 from cds_cards.advice.failing import add_on
-from cds_cards.advice.initial import with_cni, without_cni
+from cds_cards.advice.initial import FIRST_OPTION, WITHOUT_CNI, with_cni, without_cni
 from cds_cards.card import Card
 from cds_cards.markdown import Detail, inert
 from cds_cards.offers import by_mark, expert_contact, infection_work_up, label, medication, screening, start
@@ -84,8 +84,7 @@ def _alternatives(plan: Plan) -> tuple[tuple[tuple[str, ...], Suggestion], ...]:
         return ()
     if therapy.stage in NEEDS_COMBINATION:
         feasible = bool(plan.assessment.safety.cni_feasible)
-        why = f"First-option combination in anti-MDA5 RPILD ({'rec-2' if feasible else 'rec-3'}, weak evidence)"
-        choices = with_cni(plan) if feasible else without_cni(plan)
+        choices, why = (with_cni(plan), FIRST_OPTION) if feasible else (without_cni(plan), WITHOUT_CNI)
         return tuple((choice.start, start(plan, choice, why)) for choice in choices)
     if plan.assessment.refractoriness.status in _FAILING:
         why = "The response to the running combination is inadequate (rec-4)"

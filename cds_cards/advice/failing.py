@@ -55,7 +55,8 @@ def rec_4(plan: Plan, item: PlanItem) -> Card:
     offered = [] if infected else _offers(plan)
     suggestions = infection_work_up(plan) if infected else tuple(suggestion for _, suggestion in offered)
     nothing = (_NOTHING_LEFT,) if not suggestions else ()
-    missing = [agent for agent in add_on(plan) if agent not in given(plan)]
+    present = given(plan)
+    missing = [agent for agent in add_on(plan) if agent not in present]
     detail = Detail(
         lead="Work up the infection on record before immunosuppression is changed"
         if infected

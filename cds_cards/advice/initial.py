@@ -40,6 +40,9 @@ CYCLOPHOSPHAMIDE = "cyclophosphamide"
 MYCOPHENOLATE = "mycophenolate-mofetil"
 RITUXIMAB = "rituximab"
 IMMUNOGLOBULIN = "immunoglobulin"
+FIRST_OPTION = "First-option combination in anti-MDA5 RPILD (rec-2, weak evidence from case series)"
+WITHOUT_CNI = "Combination where no calcineurin inhibitor is feasible (rec-3, weak evidence from case series)"
+"""Why the alternatives of `with_cni` and `without_cni` are suggested."""
 _STUDIES_SHOWN = 3
 _NOTHING_LEFT = "Nothing is left to suggest by what is on record (unsuitable, or ordered already): ask an expert centre"
 
@@ -48,8 +51,9 @@ def rec_2(plan: Plan, item: PlanItem) -> Card:
     """Complete the regimen to glucocorticoid + calcineurin inhibitor, with or without IV cyclophosphamide."""
     infected = plan.assessment.infection.status == "present"
     choices, drafts = with_cni(plan), _causing(plan, item)
-    why = "First-option combination in anti-MDA5 RPILD (rec-2, weak evidence from case series)"
-    suggestions = infection_work_up(plan) if infected else tuple(start(plan, choice, why) for choice in choices)
+    suggestions = (
+        infection_work_up(plan) if infected else tuple(start(plan, choice, FIRST_OPTION) for choice in choices)
+    )
     agents = [agent for choice in choices for agent in choice.start]
     nothing = (_NOTHING_LEFT,) if not (suggestions or infected) else ()
     detail = Detail(
@@ -78,8 +82,7 @@ def rec_3(plan: Plan, item: PlanItem) -> Card:
     """Without a feasible calcineurin inhibitor: glucocorticoid + cyclophosphamide or mycophenolate, rituximab added."""
     infected = plan.assessment.infection.status == "present"
     choices, drafts = without_cni(plan), _causing(plan, item)
-    why = "Combination where no calcineurin inhibitor is feasible (rec-3, weak evidence from case series)"
-    suggestions = infection_work_up(plan) if infected else tuple(start(plan, choice, why) for choice in choices)
+    suggestions = infection_work_up(plan) if infected else tuple(start(plan, choice, WITHOUT_CNI) for choice in choices)
     nothing = (_NOTHING_LEFT,) if not (suggestions or infected) else ()
     reasons = plan.assessment.safety.cni_reasons
     names = plan.guideline.agents

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import NamedTuple, cast
 
 from cds_cards.record import Answer, Key
 from service.errors import DataUnobtainable
@@ -15,8 +15,7 @@ ORDER_HOOKS = frozenset({"order-select", "order-sign"})
 _HARMLESS_SEVERITIES = frozenset({"warning", "information"})
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One resource as it came (any JSON), with its Bundle entry's fullUrl. `included`: brought along, not matched."""
 
     resource: object
@@ -110,18 +109,19 @@ def _bundle(bundle: Mapping[str, object]) -> tuple[list[Entry], bool]:
         if not isinstance(item, dict):
             entries.append(Entry(item))
             continue
-        resource = item.get("resource")
-        if resource is None and _mode(item) == "outcome":
+        resource, mode = item.get("resource"), _mode(item)
+        kind = _type(resource)
+        if resource is None and mode == "outcome":
             continue
-        if isinstance(resource, dict) and resource.get("resourceType") == "OperationOutcome":
+        if kind == "OperationOutcome" and isinstance(resource, dict):
             complete = complete and _harmless(resource)
-        elif isinstance(resource, dict) and _is_bundle(resource):
+        elif kind in (None, "Bundle") and isinstance(resource, dict) and _is_bundle(resource):
             inner, inner_complete = _bundle(resource)
             entries += inner
             complete = complete and inner_complete
         else:
             full_url = item.get("fullUrl")
-            entries.append(Entry(resource, full_url if isinstance(full_url, str) else None, _mode(item) == "include"))
+            entries.append(Entry(resource, full_url if isinstance(full_url, str) else None, mode == "include"))
     total = bundle.get("total")
     if isinstance(total, int) and not isinstance(total, bool):
         # more found than sent is more than we know
@@ -135,7 +135,7 @@ def _announces_more(bundle: Mapping[str, object]) -> bool:
 
 def _harmless(outcome: Mapping[str, object]) -> bool:
     """Whether an outcome entry only says that nothing was found, or the like; an unreadable one may say anything."""
-    issues = list(_members(outcome.get("issue")))
+    issues = _members(outcome.get("issue"))
     return bool(issues) and all(
         isinstance(issue, dict) and str(issue.get("severity")) in _HARMLESS_SEVERITIES for issue in issues
     )
@@ -146,11 +146,10 @@ def _mode(entry: Mapping[str, object]) -> object:
     return search.get("mode") if isinstance(search, dict) else None
 
 
-def _members(value: object) -> Iterator[object]:
+def _members(value: object) -> list[object]:
     """The members of a list that are not empty; an object where a list belongs counts as a list of one."""
-    for member in value if isinstance(value, list) else [value]:
-        if member or member not in (None, {}, [], ""):
-            yield member
+    listed = value if isinstance(value, list) else [value]
+    return [member for member in listed if member or member not in (None, {}, [], "")]
 
 
 def _type(resource: object) -> object:

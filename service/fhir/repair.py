@@ -5,14 +5,14 @@ Reading looks at what decides and no more; here everything stays that can, for t
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Final
 
 from service.fhir.read.dates import with_zone
 from service.fhir.read.models import Fault, faults, is_fhir_type
 from service.fhir.read.r4 import as_r4, of_one_medication, without_empty
+from service.fhir.read.remembered import Answers, digest
 from service.fhir.read.unreadable import Unreadable
 
 Json = dict[str, Any]
@@ -21,6 +21,8 @@ _DECIDING = frozenset({"status", "intent", "subject", "medicationCodeableConcept
 _ROUNDS = 40
 """Each round mends the faults of one depth, or takes them out; FHIR resources are not deeper."""
 _BOOLEANS = {"true": True, "false": False}
+_faultless: Final[Answers[bytes, bool]] = Answers()
+"""Digests of valid orders: the same one comes with every change in a dialogue, and is not validated again."""
 
 
 def repaired(resource: Mapping[str, Any], zone: tzinfo) -> Json:
@@ -29,19 +31,30 @@ def repaired(resource: Mapping[str, Any], zone: tzinfo) -> Json:
     Put right: another shape of list and object, null and empty members, R5's and older places, dates without a zone.
     A vendor's member, or one that stays faulty, is left out; ids are the EHR's and stay as they are.
     """
-    content: Json = copy.deepcopy(of_one_medication(as_r4(without_empty(resource))))
+    # nothing in it is the EHR's own object: without_empty builds all of it anew
+    content = of_one_medication(as_r4(without_empty(resource)))
     own_id = content.pop("id", None)
     content["contained"] = [each for each in _listed(content.get("contained")) if _is_resource(each)]
     if not content["contained"]:
         del content["contained"]
     for _ in range(_ROUNDS):
-        found = [fault for fault in faults("MedicationRequest", content) if not _is_an_id(fault)]
+        found = [fault for fault in _faults(content) if not _is_an_id(fault)]
         if not found:
             return {"resourceType": "MedicationRequest", **({"id": str(own_id)} if own_id else {}), **content}
         for fault in found:
             _mend(content, fault, zone)
         content = without_empty(content)
     raise Unreadable("it is not valid FHIR")
+
+
+def _faults(content: Json) -> tuple[Fault, ...]:
+    key = digest(content)
+    if key in _faultless:
+        return ()
+    found = faults("MedicationRequest", content)
+    if key is not None and not found:
+        _faultless.keep(key, True)
+    return found
 
 
 def _is_an_id(fault: Fault) -> bool:

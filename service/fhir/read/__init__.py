@@ -30,6 +30,7 @@ from service.errors import DataUnobtainable
 from service.fhir.gather import Entry, PatientBundle
 from service.fhir.memory import ClientMemory
 from service.fhir.read import allergies, conditions, medications, observations
+from service.fhir.read.alike import read_alike
 from service.fhir.read.codes import Vocabulary, vocabulary
 from service.fhir.read.context import Context, Fact
 from service.fhir.read.drafts import read_drafts
@@ -43,7 +44,7 @@ from service.fhir.read.unresolved import may_refer, undecided_medications
 __all__ = ["bare_id", "judge_patient", "medications_to_read", "names_by_reference", "read_record"]
 
 _KINDS: Mapping[Key, Kind] = {
-    "observations": Kind("Observation", observations.named, observations.read),
+    "observations": Kind("Observation", observations.named, observations.read, read_alike=read_alike),
     "medications": Kind("MedicationRequest", medications.named, medications.read_order, refers=True),
     "conditions": Kind("Condition", conditions.named_conditions, conditions.read_condition),
     "allergies": Kind("AllergyIntolerance", allergies.named, allergies.read, subject="patient"),

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from cds_cards.coding import ATC, ICD10, ICD10CM, LOINC, RXNORM, SNOMED, Code
 from cds_cards.guideline import Concept, Guideline, Product
-from service.fhir.read.remembered import Answers, Remembered
+from service.fhir.read.remembered import Answers, Remembered, catalogue
 from service.fhir.read.words import Phrases
 
 if TYPE_CHECKING:
+    from service.fhir.read.alike import Known
     from service.fhir.read.drugs import Drug
 
 _SYSTEMS = {
@@ -140,11 +141,15 @@ class Lexicon:
 
 @dataclass(frozen=True, slots=True)
 class ObservationCodes:
-    """Codes and words of the results that the rules read."""
+    """Codes and words of the results that the rules read.
+
+    `alike`: what was found out about Observations that differ in date, number and subject only, by all else they say.
+    """
 
     codes: Mapping[tuple[str, str], tuple[tuple[str, str], ...]]
     words: Phrases
     not_words: Mapping[str, Phrases]
+    alike: Answers[bytes, Known] = field(default_factory=catalogue, repr=False, compare=False)
     named: Callable[[object], Named] = field(init=False, repr=False, compare=False)
     """By code. In words only when no public code says that it is something else (a local code, or none).
 

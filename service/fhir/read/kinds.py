@@ -30,7 +30,8 @@ class Kind:
 
     `named` is the cheap look first: the concepts or agents it may speak of, empty when that cannot be told, None when
     none is ours and it need not be read. `read` yields its facts, or raises Unreadable. `refers`: it may name its drug
-    by reference; only then is it read beside the Medications that came.
+    by reference; only then is it read beside the Medications that came. `read_alike`: the facts of one that is the
+    patient's when the like of it was read before, else None; the same facts, sooner.
     """
 
     resource_type: str
@@ -38,50 +39,49 @@ class Kind:
     read: Callable[[Raw, str, Context], Iterator[Fact]]
     subject: str = "subject"
     refers: bool = False
+    read_alike: Callable[[Raw, str, Context], Sequence[Fact] | None] | None = None
 
 
 def read_entries(key: Key, kind: Kind, entries: Sequence[Entry], context: Context) -> list[Fact]:
     """The facts under one key."""
     facts: list[Fact] = []
-    ours: list[Entry] = []
+    ours: list[tuple[Raw, str | None]] = []
     for entry in entries:
-        if _type(entry) == kind.resource_type:
-            ours.append(entry)
+        resource = entry.resource
+        if isinstance(resource, dict) and resource.get("resourceType") == kind.resource_type:
+            ours.append((resource, entry.full_url))
         elif (misplaced := _misplaced(key, kind, entry)) is not None:
             facts.append(misplaced)
     for source, versions in _by_source(ours):
-        newest = _newest(versions, context)
+        newest = versions[0] if len(versions) == 1 else _newest(versions, context)
         facts += (
             _read(key, kind, newest, source, context) if newest else _undecided(key, kind, versions, source, context)
         )
     return facts
 
 
-def _type(entry: Entry) -> object:
-    return entry.resource.get("resourceType") if isinstance(entry.resource, dict) else None
-
-
 def _misplaced(key: Key, kind: Kind, entry: Entry) -> Fact | None:
     """What is not of the type asked for: nothing at all, another resource, or (None) one that was brought along."""
-    if not isinstance(entry.resource, dict) or not is_fhir_type(_type(entry)):
+    resource = entry.resource
+    if not isinstance(resource, dict) or not is_fhir_type(resource.get("resourceType")):
         return Unread(key, entry.full_url or f"an entry of {key}", "it is no FHIR resource")
-    if _type(entry) == "Medication" or entry.included:
+    if resource["resourceType"] == "Medication" or entry.included:
         return None
-    return SetAside(source_of(entry.resource, entry.full_url), f"it is no {kind.resource_type}")
+    return SetAside(source_of(resource, entry.full_url), f"it is no {kind.resource_type}")
 
 
-def _by_source(entries: Sequence[Entry]) -> list[tuple[str, list[Raw]]]:
-    """The resources by `Type/id`, the versions of one together, each content once. Those without an id stand alone."""
+def _by_source(resources: Sequence[tuple[Raw, str | None]]) -> list[tuple[str, list[Raw]]]:
+    """Resources, each with its fullUrl, by `Type/id`: the versions of one together, each content once.
+
+    Those without an id stand alone.
+    """
     identified: dict[str, list[Raw]] = {}
     anonymous: list[Raw] = []
-    for entry in entries:
-        resource = entry.resource
-        if not isinstance(resource, dict):
-            continue
-        if entry.full_url is None and not resource.get("id"):
+    for resource, full_url in resources:
+        if full_url is None and not resource.get("id"):
             anonymous.append(resource)
         else:
-            identified.setdefault(source_of(resource, entry.full_url), []).append(resource)
+            identified.setdefault(source_of(resource, full_url), []).append(resource)
     return [
         *((source, _once(versions)) for source, versions in identified.items()),
         *((source_of(resource, None), [resource]) for resource in _once(anonymous)),
@@ -107,9 +107,7 @@ def _stamp(resource: Raw) -> str:
 
 
 def _newest(versions: list[Raw], context: Context) -> Raw | None:
-    """The one version, or the last updated of several that differ; None when that cannot be told."""
-    if len(versions) == 1:
-        return versions[0]
+    """The last updated of several versions that differ; None when that cannot be told."""
     dated = [(_updated(version, context), version) for version in versions]
     known = [(date, version) for date, version in dated if date is not None]
     if len(known) < len(dated):
@@ -133,10 +131,14 @@ def _undecided(key: Key, kind: Kind, versions: list[Raw], source: str, context: 
     return [Unread(key, source, "it came in two versions that differ, and neither says that it is the newer", concepts)]
 
 
-def _read(key: Key, kind: Kind, resource: Raw, source: str, context: Context) -> list[Fact]:
+def _read(key: Key, kind: Kind, resource: Raw, source: str, context: Context) -> Sequence[Fact]:
     subject = context.references.subject(resource, kind.subject)
     if subject is not None and subject != context.references.patient:
         return [SetAside(source, f"subject is {subject}")]
+    if subject is not None and kind.read_alike is not None:
+        facts = kind.read_alike(resource, source, context)
+        if facts is not None:
+            return facts
     concepts = kind.named(resource, context)
     if concepts is None:
         return (
@@ -149,7 +151,8 @@ def _read(key: Key, kind: Kind, resource: Raw, source: str, context: Context) ->
             raise Unreadable("it states no subject that can be read")
         if resource.get("modifierExtension"):
             raise Unreadable("a modifierExtension, which may change its meaning, is not understood")
-        return list(dict.fromkeys(kind.read(resource, source, context)))
+        facts = list(kind.read(resource, source, context))
+        return facts if len(facts) < 2 else list(dict.fromkeys(facts))
     except Unreadable as error:
         return [Unread(key, source, error.why, concepts, error.when or _any_date(resource, context))]
 

@@ -19,6 +19,7 @@ _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}")
 """`1,000` and `1.000` are a thousand for some and one for others."""
 
 
+_NUMBER_OR_TEXT = (int, float, str)
 _LONGEST = 60
 """Characters of a number with its unit; longer texts are prose."""
 
@@ -35,12 +36,16 @@ class Written:
     @property
     def shown(self) -> str:
         """For a sentence: `> 1000 ng/mL`."""
-        return " ".join(part for part in (self.comparator, f"{self.number:f}", self.unit or self.code) if part)
+        return self.showing(self.number)
+
+    def showing(self, number: Decimal) -> str:
+        """Another number, shown in the same way."""
+        return " ".join(filter(None, (self.comparator, f"{number:f}", self.unit or self.code)))
 
 
 def decimal(value: object) -> Decimal | None:
     """A JSON number, or its digits in a string; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, _NUMBER_OR_TEXT):
         return None
     if isinstance(value, str) and len(value) > _LONGEST:
         return None

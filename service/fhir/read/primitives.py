@@ -31,6 +31,11 @@ _MOST_DIGITS: Final = 10**15
 _GREATEST_INTEGER: Final = 2**31 - 1
 
 
+def is_text(value: str) -> bool:
+    """Any text that can be sent."""
+    return value.isascii() or _TEXT(value) is not None
+
+
 def is_code(value: str) -> bool:
     """Words of visible ASCII characters with one space between them."""
     return _CODE(value) is not None
@@ -82,7 +87,7 @@ def text(value: object, _: tzinfo) -> tuple[object, Form]:
     if not isinstance(value, str):
         return value, None
     value = value.strip()
-    return value, "" if value.isascii() or _TEXT(value) else None
+    return value, "" if is_text(value) else None
 
 
 def of_text(is_valid: Callable[[str], bool]) -> Fit:

@@ -13,6 +13,9 @@ from service.fhir.read.shapes import Raw
 _TYPE_AND_ID = re.compile(r"(?:^|.*/)(?P<type>[A-Z][A-Za-z]+)/(?P<id>[^/?#|\s]+)(?:/_history/[^/\s]+)?/?")
 _URN = re.compile(r"urn:(?:uuid|oid):(?P<id>\S+)", re.IGNORECASE)
 
+_REFERRED_TO = ("Patient", "Medication")
+"""What a reference is resolved to."""
+
 
 def normalised(reference: str) -> str | None:
     """`https://ehr/fhir/Patient/1/_history/2` → `Patient/1`; None when it is no such reference."""
@@ -23,7 +26,7 @@ def normalised(reference: str) -> str | None:
 def source_of(resource: Raw, full_url: str | None) -> str:
     """How a sentence or `ignored` names the resource: `Type/id`, else its fullUrl."""
     kind, own_id = resource.get("resourceType"), resource.get("id")
-    if isinstance(own_id, str | int) and not isinstance(own_id, bool) and str(own_id).strip():
+    if own_id.strip() if isinstance(own_id, str) else isinstance(own_id, int) and not isinstance(own_id, bool):
         return f"{kind}/{own_id}"
     return full_url or f"{kind} without an id"
 
@@ -43,8 +46,11 @@ class References:
 
     def subject(self, resource: Raw, element: str) -> str | None:
         """Whose resource this is, as `Type/id`; None when that cannot be read."""
-        holders = members(resource.get(element))
-        stated = holders[0].get("reference") if len(holders) == 1 else None
+        holder = resource.get(element)
+        if not isinstance(holder, dict):
+            held = members(holder)
+            holder = held[0] if len(held) == 1 else {}
+        stated = holder.get("reference")
         if not isinstance(stated, str):
             return None
         stated = stated.strip()
@@ -86,18 +92,19 @@ def references(patient_id: str, entries: Iterable[Entry]) -> References:
     medications: dict[str, Raw] = {}
     for entry in entries:
         resource = entry.resource
-        if not isinstance(resource, dict):
+        kind = resource.get("resourceType") if isinstance(resource, dict) else None
+        if kind not in _REFERRED_TO or not isinstance(resource, dict):
             continue
         own = source_of(resource, entry.full_url)
-        if resource.get("resourceType") == "Patient" and entry.full_url:
+        if kind == "Medication":
+            medications[own] = resource
+            if entry.full_url:
+                medications[entry.full_url] = resource
+        elif entry.full_url:
             if own == patient:
                 ours.add(entry.full_url)
             else:
                 others[entry.full_url] = own
-        elif resource.get("resourceType") == "Medication":
-            medications[own] = resource
-            if entry.full_url:
-                medications[entry.full_url] = resource
     others = {url: name for url, name in others.items() if url not in ours}
     if patient not in others and normalised(patient) == patient:
         ours.add(patient)  # as nearly all references say it: no need to take it apart each time

@@ -235,8 +235,8 @@ def test_a_combination_that_holds_is_the_alternative(facts: tuple[Fact, ...], st
 @pytest.mark.parametrize(
     ("facts", "why"),
     [
-        ((), "First-option combination in anti-MDA5 RPILD (rec-2, weak evidence)."),
-        ((NO_CNI,), "(rec-3, weak evidence)."),
+        ((), "First-option combination in anti-MDA5 RPILD (rec-2, weak evidence from case series)."),
+        ((NO_CNI,), "Combination where no calcineurin inhibitor is feasible (rec-3, weak evidence from case series)."),
         ((*GC_CNI, *WORSE), "The response to the running combination is inadequate (rec-4)."),
     ],
 )

@@ -282,7 +282,8 @@ def test_the_age_is_told_with_its_doubt(classify, born, shown, value):
 def signs(guideline):
     def judge(*facts) -> tuple[str, ...]:
         patient = record(*facts)
-        return relapse_signs(patient, anti_mda5(patient, guideline.policy, AS_OF), guideline, AS_OF)
+        factors = risk(patient, population(patient, guideline.policy, AS_OF), guideline, AS_OF)
+        return relapse_signs(factors, anti_mda5(patient, guideline.policy, AS_OF), guideline, AS_OF)
 
     return judge
 

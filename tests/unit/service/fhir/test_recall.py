@@ -355,7 +355,7 @@ def test_everything_that_reading_knows_is_in_the_name_of_what_it_found() -> None
     """Whatever is added here must be added to the name, in `service.fhir.read.recall`, before it may be read."""
     assert {field.name for field in fields(Context)} == {"guideline", "vocabulary", "zone", "references", "born"}
     assert {field.name for field in fields(References)} == {"patient", "patient_urls", "other_urls", "medications"}
-    assert {field.name for field in fields(Entry)} == {"resource", "full_url", "included"}
+    assert set(Entry._fields) == {"resource", "full_url", "included"}
 
 
 # --- the whole line --------------------------------------------------------------------------------------------------

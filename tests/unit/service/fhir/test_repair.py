@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 
+from service.fhir import repair
 from service.fhir.read.unreadable import Unreadable
 from service.fhir.repair import repaired
 
@@ -111,3 +112,21 @@ def test_whatever_stands_in_a_side_element_the_rest_is_valid(name: str, junk: An
     assert {key: mended[key] for key in ("id", "status", "subject")} == {
         key: VALID[key] for key in ("id", "status", "subject")
     }
+
+
+def test_a_valid_order_is_validated_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = {**VALID, "note": [{"text": "validated once"}]}
+    expected = repaired(order, MADRID)
+    monkeypatch.setattr(repair, "faults", None)
+    again = repaired({**order, "id": "another"}, MADRID)
+    assert again == {**expected, "id": "another"}
+    again["note"][0]["text"] = "changed by whoever got it"
+    assert repaired(order, MADRID) == expected == order
+
+
+@pytest.mark.parametrize("change", [{"note": [{"text": 5}]}, {"vendorField": 1}, {"priority": ["routine"]}], ids=repr)
+def test_an_order_that_is_put_right_comes_out_the_same_each_time(change: Json) -> None:
+    order = {**VALID, **change}
+    first, second = repaired(order, MADRID), repaired(order, MADRID)
+    assert first == second != order
+    MedicationRequest.model_validate(second)
