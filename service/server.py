@@ -41,6 +41,8 @@ MOST_HEADERS = 64
 LONGEST_HEADER = 8190
 # of a body that nobody wanted, in bytes: for more it is cheaper to begin a new connection
 LARGEST_REST = 64 * 1024
+# the collector's thresholds: a chart is some ten thousand objects, none of which is a cycle
+COLLECTED_AFTER = (50_000, 20, 100)
 
 StartResponse = Callable[..., Any]
 
@@ -121,8 +123,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             "proc_name": "mda5-cds",
             # it would be written under $HOME, which a read-only container does not have
             "control_socket_disable": True,
-            # what is loaded now lives as long as the process: the collector need not look at it again
-            "pre_fork": lambda arbiter, worker: gc.freeze(),
+            "pre_fork": lambda arbiter, worker: _spare_collecting(),
             "when_ready": lambda arbiter: self._all_set(arbiter, settings),
             "post_worker_init": self._make_ready,
             "pre_request": _take_body,
@@ -189,6 +190,12 @@ def _shared_counts() -> Iterator[None]:
         # workers leave through here as well
         if os.getpid() == owner:
             remove_metrics_folder(folder)
+
+
+def _spare_collecting() -> None:
+    """What is loaded now lives as long as the process, and what a call makes goes with the call."""
+    gc.freeze()
+    gc.set_threshold(*COLLECTED_AFTER)
 
 
 def _forget_process(pid: int) -> None:
