@@ -103,14 +103,14 @@ def _gradient(record: PatientRecord, gases: Gases, step: Step) -> CriterionResul
         target = baseline.value + policy.gradient_rise
         return reaches(follow_up.value, follow_up.comparator, target, baseline.comparator)
 
-    trend = _trend(of_gases(gases.gradients, MMHG, True, step.zone), step, widened)
+    trend = _trend(of_gases(gases.gradients, MMHG, step.zone, higher_is_worse=True), step, widened)
     differed = any(_oxygen_differed(*pair, step) for pair in trend.pairs)
     if trend.pairs and not differed:
         derived = any(value.derived for pair in trend.pairs for value in pair)
         rule = f"a rise of at least {figure(policy.gradient_rise, MMHG)} counts"
         rule += f"; derived for {altitude(policy)}" if derived else ""
         return _settled(GRADIENT, "A-aDO2", trend, rule, record, _GASES, step)
-    ratios = of_gases(gases.ratios, MMHG, False, step.zone)
+    ratios = of_gases(gases.ratios, MMHG, step.zone, higher_is_worse=False)
     ratio = _trend(ratios, step, lambda base, value: fallen(base, value, step))
     if not all(_oxygen_differed(*pair, step) for pair in trend.pairs):
         ratio = _Trend(Verdict.UNKNOWN, ratio.baseline, ratio.follow_up, ratio.pairs)

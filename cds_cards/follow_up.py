@@ -186,7 +186,7 @@ def of_flags(results: Iterable[Result], zone: ZoneInfo) -> tuple[Value, ...]:
     )
 
 
-def of_gases(gases: Iterable[GasValue], unit: str, higher_is_worse: bool, zone: ZoneInfo) -> tuple[Value, ...]:
+def of_gases(gases: Iterable[GasValue], unit: str, zone: ZoneInfo, *, higher_is_worse: bool) -> tuple[Value, ...]:
     """Gradients (higher is worse) or ratios (lower is)."""
     return tuple(
         Value(

@@ -22,7 +22,7 @@ def worsening(gases: Gases, criteria: Iterable[CriterionResult], step: Step) -> 
 
 def _ratio(gases: Gases, step: Step) -> Iterator[str]:
     """Against the last value of the days before the step, else the first after it."""
-    values = of_gases(gases.ratios, MMHG, False, step.zone)
+    values = of_gases(gases.ratios, MMHG, step.zone, higher_is_worse=False)
     since = last(values, lambda value: step.from_day(value.days, 0))
     before = last(values, lambda value: step.within(value.days, -step.policy.worsening_before_days, DAY_BEFORE))
     baseline = before if before.values else first(values, lambda value: step.from_day(value.days, 0))
