@@ -378,7 +378,7 @@ def test_sigterm_finishes_calls_fetches_and_feedback(tmp_path: Path, sqlite_url:
         others = [pool.submit(until_refused, server, told) for _ in range(3)]
         for _ in range(2):
             assert asked.acquire(timeout=20)
-        until(lambda: told.calls > 0, 20)
+        until(lambda: bool(told.feedback_statuses), 20)
         assert server.stop() == 0
         assert [each.result().status_code for each in fetching] == [200, 200]
         assert [each.result() for each in others] == [None] * 3
