@@ -12,10 +12,10 @@ import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from wsgiref.simple_server import make_server
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
 
 from service.cli import _parser
 from service.settings import read_settings
@@ -154,10 +154,11 @@ def _check(port: int, **environment: str) -> Any:
 
 
 def test_the_health_check_tells_life_from_death(app: Flask) -> None:
-    with make_server("127.0.0.1", 0, app, threaded=True) as server, ThreadPoolExecutor(1) as serving:
+    # werkzeug's own server would set up its logger for all tests that follow
+    with make_server("127.0.0.1", 0, app) as server, ThreadPoolExecutor(1) as serving:
         serving.submit(server.serve_forever)
         try:
-            assert _check(server.port, http_proxy="http://127.0.0.1:9").returncode == 0
+            assert _check(server.server_port, http_proxy="http://127.0.0.1:9").returncode == 0
         finally:
             server.shutdown()
-    assert _check(server.port).returncode == 1
+    assert _check(server.server_port).returncode == 1
