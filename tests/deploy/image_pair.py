@@ -27,8 +27,8 @@ from tests.server import START_SECONDS, until
 
 # how long the calls in flight take after SIGTERM: a server without patience would have cut them off
 HELD_SECONDS = 3.0
-# more than the FHIR budget of the trial and 16 s; the calls end before the proxy's patience does
-STOP_SECONDS = 60
+# what compose grants between SIGTERM and SIGKILL
+STOP_SECONDS = 30
 
 
 @dataclass(frozen=True)

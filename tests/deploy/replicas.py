@@ -77,7 +77,7 @@ class Fetching:
     @property
     def allowed(self) -> Mapping[str, str]:
         """The settings by which a trial differs from compose's: this server and the wait for it, and a story's date."""
-        fetched = {f"{PREFIX}FHIR_SERVERS": self.server.base, f"{PREFIX}FHIR_BUDGET_SECONDS": "25"}
+        fetched = {f"{PREFIX}FHIR_SERVERS": self.server.base, f"{PREFIX}FHIR_BUDGET_SECONDS": "12"}
         return {f"{PREFIX}ALLOW_AS_OF": "true", **fetched}
 
     def lacking(self) -> Json:
