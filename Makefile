@@ -8,6 +8,7 @@
 #   make test-other-python   the tests again, load apart, under Python 3.13, the image's
 #   make docs    the documentation as a site, in build/site
 #   make docs-write  write docs/decisions.md and docs/stories.md anew from the knowledge and the stories
+#   make approve  write the answer to every story anew into tests/stories/approved/; read the difference before you commit it
 #   make numbers each number of the knowledge moved by a step: does a test see it?
 #   make mutants each function of cds_cards/ changed in one place at a time: does a test see it?
 #   make bench   how fast it is against a route that only parses the same bodies; kept in benchmarks/results
@@ -32,7 +33,7 @@ TESTING := $(VENV)/.testing
 
 # --no-compile: what is imported is compiled then, and most of it never is
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox serve test pytest check test-other-python docs docs-write numbers mutants bench bench-profile soak image image-check lock sbom audit clean setup setup-test
+.PHONY: help demo sandbox serve test pytest check test-other-python docs docs-write approve numbers mutants bench bench-profile soak image image-check lock sbom audit clean setup setup-test
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -98,6 +99,9 @@ docs: setup-test
 
 docs-write: setup
 	$(BIN)/python -m docs.generate
+
+approve: setup-test
+	$(BIN)/python -m tests.stories.approval
 
 # Moves each number of cds_cards/knowledge/ by a step; a test of behaviour must fail. Takes about an hour.
 numbers: setup-test
