@@ -70,6 +70,13 @@ def test_the_narrowest_reading_is_the_same_whether_or_not_it_is_read_apart(guide
         pytest.param(20, "2026-02", False, id="ends in some month"),
         pytest.param(3, 20, False, id="ends before it starts"),
         pytest.param(None, None, False, id="undated"),
+        pytest.param(0, None, True, id="today"),
+        pytest.param(-1, None, False, id="tomorrow"),
+        pytest.param("2026-03-01T10:00:00Z", None, True, id="this very minute"),
+        pytest.param("2026-03-01T10:01:00Z", None, False, id="in a minute"),
+        pytest.param(20, 20, True, id="ends on the day on which it starts"),
+        pytest.param(20, 21, False, id="ends the day before it starts"),
+        pytest.param(20, -20, True, id="ends in 20 days"),
     ],
 )
 def test_one_reading_where_the_dates_leave_nothing_open(

@@ -9,9 +9,8 @@ import pytest
 from cds_cards.gas import Gases
 from cds_cards.guideline import Guideline
 from cds_cards.knowledge import load_guideline
-from cds_cards.record import Administration, MedicationOrder
 from cds_cards.therapy import Course, Therapy, therapy
-from tests.unit.build import AS_OF, Fact, draft, given, order, rec
+from tests.unit.build import AS_OF, Fact, at, draft, given, order, rec
 
 NO_GASES = Gases((), (), (), ())
 
@@ -115,142 +114,6 @@ def test_another_completing_agent_from_day_to_day_keeps_the_stretch(guideline: G
         guideline, order("prednisone", 60), order("tacrolimus", 60, 30), order("mycophenolate-mofetil", 30 - gap)
     )
     assert result.days_on_combination == (start, start)
-
-
-PULSES = [("cyclophosphamide", 42), ("rituximab", 180), ("basiliximab", 28)]
-
-
-@pytest.mark.parametrize(("agent", "interval"), PULSES)
-@pytest.mark.parametrize("kind", ["completed", "active", "administration", "in-progress"])
-def test_a_pulse_runs_its_interval_and_no_longer(guideline: Guideline, agent: str, interval: int, kind: str) -> None:
-    for days, running in ((interval - 1, True), (interval, True), (interval + 1, False)):
-        dose: MedicationOrder | Administration = {
-            "completed": order(agent, days, status="completed"),
-            "active": order(agent, days, -300),  # its own bounds do not matter
-            "administration": given(agent, days),
-            "in-progress": given(agent, days, "in-progress"),
-        }[kind]
-        assert (agent in treat(guideline, dose).running) is running
-
-
-@pytest.mark.parametrize("status", ["not-done", "stopped", "entered-in-error", "on-hold", "unknown"])
-def test_a_dose_that_was_not_given_is_none(guideline: Guideline, status: str) -> None:
-    assert treat(guideline, given("rituximab", 3, status)).running == frozenset()
-
-
-@pytest.mark.parametrize(
-    ("facts", "running"),
-    [
-        pytest.param([order("cyclophosphamide", 5, status="stopped")], False, id="stopped"),
-        pytest.param(
-            [order("cyclophosphamide", 20, status="completed"), order("cyclophosphamide", 5, status="stopped")],
-            False,
-            id="a later stop ends it",
-        ),
-        pytest.param(
-            [order("cyclophosphamide", 20, status="stopped"), order("cyclophosphamide", 5, status="completed")],
-            True,
-            id="a later dose begins anew",
-        ),
-        pytest.param(
-            [order("cyclophosphamide", 5, status="stopped"), order("cyclophosphamide", 5, status="completed", id="b")],
-            False,
-            id="the same day",
-        ),
-        pytest.param(
-            [
-                order("cyclophosphamide", "2026-02-20T08:00:00Z", status="stopped"),
-                order("cyclophosphamide", "2026-02-20T09:00:00Z", status="completed"),
-            ],
-            True,
-            id="rewritten an hour later",
-        ),
-        pytest.param(
-            [order("cyclophosphamide", 6, status="stopped"), given("cyclophosphamide", 5)],
-            False,
-            id="given under the order that was stopped",
-        ),
-        pytest.param(
-            [order("cyclophosphamide", 200, status="stopped"), given("cyclophosphamide", 5)],
-            True,
-            id="a stop of long ago",
-        ),
-        pytest.param(
-            [
-                order("cyclophosphamide", 20, status="stopped"),
-                order("cyclophosphamide", 10, status="completed"),
-                given("cyclophosphamide", 9),
-            ],
-            True,
-            id="given under the newer order",
-        ),
-        pytest.param(
-            [order("cyclophosphamide", 10), order("cyclophosphamide", 9, status="stopped")],
-            True,
-            id="an active order stands, whatever else was stopped",
-        ),
-        pytest.param([order("cyclophosphamide", 5, status="on-hold")], False, id="on hold"),
-        pytest.param([order("cyclophosphamide", 60, daily=True)], True, id="daily tablets are no pulse"),
-        pytest.param([order("cyclophosphamide", 20, status="completed", daily=True)], False, id="daily tablets, past"),
-        pytest.param([order("cyclophosphamide", 60, daily=False)], False, id="every four weeks is one"),
-        pytest.param(
-            [order("cyclophosphamide", 60, 10, daily=True), given("cyclophosphamide", 12)],
-            False,
-            id="a tablet given is no pulse",
-        ),
-        pytest.param([order("cyclophosphamide", -3, authored=1)], False, id="planned"),
-    ],
-)
-def test_what_a_stop_and_a_daily_timing_do_to_a_pulse(guideline: Guideline, facts: list[Fact], running: bool) -> None:
-    assert ("cyclophosphamide" in treat(guideline, *facts).running) is running
-
-
-@pytest.mark.parametrize(
-    ("facts", "settled"),
-    [
-        ([order("cyclophosphamide", 10, status="completed"), order("cyclophosphamide", None, status="stopped")], False),
-        (
-            [
-                order("cyclophosphamide", "2026-02-20", status="completed"),
-                order("cyclophosphamide", "2026-02", status="stopped"),
-            ],
-            False,
-        ),
-        (
-            [
-                order("cyclophosphamide", "2026-02-20", status="completed"),
-                order("cyclophosphamide", "2026-01", status="stopped"),
-            ],
-            True,
-        ),
-        ([given("cyclophosphamide", "2026-01")], False),  # 29 to 59 days ago
-        ([given("cyclophosphamide", "2026-02")], True),  # 1 to 28 days ago
-        ([order("cyclophosphamide", None, status="completed")], False),
-        ([order("cyclophosphamide", None)], True),  # an active order runs, whenever it began
-        ([order("cyclophosphamide", None), order("cyclophosphamide", 5, status="stopped")], True),
-        ([order("cyclophosphamide", "2026-03", authored=3)], False),  # may begin later this month
-    ],
-)
-def test_pulses_of_uncertain_date(guideline: Guideline, facts: list[Fact], settled: bool) -> None:
-    result = treat(guideline, order("prednisone", 90), *facts)
-    assert result.running == {"prednisone", "cyclophosphamide"}
-    assert (result.stage, result.complete) == (("combination", True) if settled else ("unknown", False))
-
-
-@pytest.mark.parametrize(("distance", "unbroken"), [(42, True), (43, True), (44, False)])
-def test_pulses_continue_a_course_by_the_interval_alone(guideline: Guideline, distance: int, unbroken: bool) -> None:
-    """A dose covers its day and the 42 after it; the next one continues when no day between them is uncovered."""
-    result = treat(
-        guideline, order("prednisone", 90), given("cyclophosphamide", 10), given("cyclophosphamide", 10 + distance)
-    )
-    start = 10 + distance if unbroken else 10
-    assert result.days_on_combination == (start, start)
-
-
-def test_missing_administrations_make_nothing_unknown(guideline: Guideline) -> None:
-    record = rec(order("prednisone", 20), order("cyclophosphamide", 20, status="completed"), administrations="missing")
-    result = therapy(record, NO_GASES, guideline, AS_OF)
-    assert (result.stage, result.complete) == ("combination", True)
 
 
 def test_an_order_by_its_text_counts_and_is_marked(guideline: Guideline) -> None:
@@ -358,3 +221,30 @@ def test_what_can_be_stopped_is_an_active_order(guideline: Guideline, agent: str
     assert active.in_force == ("MedicationRequest/a",)
     done = [course.in_force for course in treat(guideline, order(agent, 9, status="completed")).courses]
     assert done == [()]
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        pytest.param(["2026-06-01"], "2026-06-01", id="one"),
+        pytest.param(["2026-06-01", "2026-05-01"], "2026-06-01", id="the later of two"),
+        pytest.param(["2026-05-01", "2026-06-01"], "2026-06-01", id="in whatever order they are"),
+        pytest.param(["2026-06-30", "2026-06"], "2026-06-30", id="of two that end alike the one that begins later"),
+        pytest.param(["2026-06-01", None], None, id="one states none"),
+    ],
+)
+def test_a_running_course_ends_with_the_last_of_its_orders(
+    guideline: Guideline, ends: list[str | None], told: str | None
+) -> None:
+    facts = [order("tacrolimus", 40 - number, end, id=f"{number}") for number, end in enumerate(ends)]
+    (course,) = treat(guideline, *facts).courses
+    assert (course.status, course.end.text if course.end else None) == ("active", told)
+
+
+@pytest.mark.parametrize("status", ["completed", "stopped", "on-hold"])
+def test_an_order_that_is_over_does_not_hide_the_end_of_the_one_that_runs(guideline: Guideline, status: str) -> None:
+    """Without an end stated it is taken to have run until today."""
+    runs, over = order("tacrolimus", 40, "2026-06-01"), order("tacrolimus", 10, status=status, id="over")
+    (course,) = treat(guideline, runs, over).courses
+    assert (course.status, course.end) == ("active", at("2026-06-01"))
+    assert course.in_force == (runs.source,)

@@ -10,10 +10,9 @@ from cds_cards.gas import Gases
 from cds_cards.guideline import Guideline
 from cds_cards.hypoxaemia import HypoxaemiaEvent
 from cds_cards.knowledge import load_guideline
-from cds_cards.record import Dose
 from cds_cards.therapy import Therapy, therapy
 from cds_cards.timeline import When
-from tests.unit.build import AS_OF, Date, Fact, at, draft, dx, given, order, proc, rec, res, unread
+from tests.unit.build import AS_OF, Date, Fact, at, draft, dx, given, order, proc, rec, unread
 
 
 @pytest.fixture(scope="module")
@@ -331,107 +330,11 @@ def test_phase_by_hypoxaemia(guideline: Guideline, when: str, phase: str) -> Non
     assert ("SpO2 85 %" in result.phase_why) is (phase == "induction")
 
 
-def test_drafts_count_for_the_stage_alone(guideline: Guideline) -> None:
-    result = treat(guideline, P, draft("tacrolimus"), draft("cyclophosphamide", selected=False))
-    assert (result.stage, result.running_stage) == ("combination", "glucocorticoid-only")
-    assert result.combination_since is None
-    assert result.running == {"prednisone"}
-    assert result.drafted == {"tacrolimus", "cyclophosphamide"}
-    assert "no combination" in result.phase_why
-
-
-@pytest.mark.parametrize(
-    ("drafts", "stage"),
-    [
-        ([draft("rituximab")], "escalated"),
-        ([draft("immunoglobulin")], "rescue"),
-        ([draft("rituximab", -5)], "escalated"),
-        ([draft("rituximab", intent="proposal")], "escalated"),
-        ([draft("rituximab", status="cancelled")], "combination"),
-        ([draft("rituximab", prohibited=True)], "combination"),
-        ([draft("tacrolimus", id="t")], "combination"),
-        ([draft("tacrolimus", id="t", status="stopped")], "glucocorticoid-only"),
-        ([draft("tacrolimus", id="t", status="stopped"), draft("cyclosporine", id="new")], "combination"),
-        ([draft("cyclosporine", id="t")], "combination"),
-        ([draft("azathioprine", id="t")], "incomplete"),
-    ],
-)
-def test_drafts_as_if_signed(guideline: Guideline, drafts: list[Fact], stage: str) -> None:
-    result = treat(guideline, P, order("tacrolimus", 30, id="t"), *drafts)
-    assert (result.stage, result.running_stage) == (stage, "combination")
-    assert result.days_assessed == (30, 30)
-
-
-def test_a_draft_of_an_order_that_would_begin_later_counts_from_now(guideline: Guideline) -> None:
-    later = order("tacrolimus", -5, id="t", authored=1)
-    result = treat(guideline, P, later, draft("tacrolimus", id="t"))
-    assert (result.stage, result.running_stage, result.planned) == ("combination", "glucocorticoid-only", frozenset())
-
-
-def test_a_draft_with_the_id_of_a_running_order_replaces_it(guideline: Guideline) -> None:
-    running = order("tacrolimus", 30, id="t"), order("mycophenolate-mofetil", 10)
-    other_dose = treat(guideline, P, *running, draft("tacrolimus", id="t"))
-    assert other_dose.stage == "escalated"  # the start of the combination stays
-    assert ("tacrolimus" in other_dose.running, "tacrolimus" in other_dose.drafted) == (False, True)
-    assert [course.status for course in other_dose.courses if course.agent == "tacrolimus"] == ["draft"]
-    stopped = treat(guideline, P, *running, draft("tacrolimus", id="t", status="stopped"))
-    assert "tacrolimus" not in stopped.running | stopped.drafted
-
-
 def test_triple_is_of_the_running_orders(guideline: Guideline) -> None:
     assert treat(guideline, P, T, order("cyclophosphamide", 20)).triple
     assert not treat(guideline, P, T, order("cyclophosphamide", 43)).triple
     assert not treat(guideline, P, T, draft("cyclophosphamide")).triple
     assert not treat(guideline, P, order("mycophenolate-mofetil", 20), order("cyclophosphamide", 20)).triple
-
-
-WEIGHT = res("weight", 60, 5)
-
-
-@pytest.mark.parametrize(
-    ("facts", "named"),
-    [
-        ([order("prednisone", 10, dose=Dose(per_day=29.9)), WEIGHT], True),
-        ([order("prednisone", 10, dose=Dose(per_day=30)), WEIGHT], False),  # 0.5 mg/kg/day
-        ([order("methylprednisolone", 10, dose=Dose(per_day=24)), WEIGHT], False),  # 30 mg prednisone
-        ([order("prednisone", 10, dose=Dose(per_day=0.4, basis="per-kg")), WEIGHT], True),
-        ([order("prednisone", 10, dose=Dose(per_day=15)), WEIGHT], True),
-        (
-            [order("prednisone", 10, dose=Dose(per_day=15)), order("prednisolone", 9, dose=Dose(per_day=15)), WEIGHT],
-            False,
-        ),
-        ([order("prednisone", 10, dose=Dose(per_day=15))], False),  # weight not known
-        ([order("prednisone", 10, dose=Dose(per_day=15)), res("weight", 60, "2025-12-01T10:00:00Z")], True),
-        ([order("prednisone", 10, dose=Dose(per_day=15)), res("weight", 60, "2025-12-01T09:59:00Z")], False),
-        ([order("prednisone", 10, dose=Dose(per_day=15, basis="per-m2")), WEIGHT], False),
-        ([order("prednisone", 10, dose=Dose(per_day=15, as_needed=True)), WEIGHT], False),
-        ([order("prednisone", 10), WEIGHT], False),  # dose not known
-        (
-            [
-                order("prednisone", 10, dose=Dose(per_day=15)),
-                order("methylprednisolone", 10, 8, dose=Dose(per_day=500)),
-                WEIGHT,
-            ],
-            False,
-        ),
-        ([order("prednisone", 10, dose=Dose(per_day=15)), given("methylprednisolone", 9), WEIGHT], False),
-        (
-            [order("prednisone", 40, 15, dose=Dose(per_day=60)), order("prednisone", 14, dose=Dose(per_day=5)), WEIGHT],
-            True,
-        ),  # the taper before the combination does not count
-    ],
-)
-def test_a_low_starting_dose_is_named(guideline: Guideline, facts: list[Fact], named: bool) -> None:
-    sentence = treat(guideline, order("tacrolimus", 10), *facts).low_glucocorticoid
-    assert bool(sentence) is named
-    assert not named or ("mg/kg/day" in sentence and "60 kg" in sentence)
-
-
-@pytest.mark.parametrize(("from_start", "named"), [(14, False), (15, True)])
-def test_only_the_first_days_count(guideline: Guideline, from_start: int, named: bool) -> None:
-    low = order("prednisone", 30, dose=Dose(per_day=10))
-    more = order("prednisolone", 30 - from_start, dose=Dose(per_day=60))
-    assert bool(treat(guideline, T, low, more, WEIGHT).low_glucocorticoid) is named
 
 
 @pytest.mark.parametrize(

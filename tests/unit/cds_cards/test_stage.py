@@ -1,0 +1,127 @@
+"""Rescue: what of apheresis and immunoglobulin counts, on which days, where the site is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cds_cards.combination import read
+from cds_cards.courses import Clock
+from cds_cards.gas import Gases
+from cds_cards.guideline import Guideline
+from cds_cards.knowledge import load_guideline
+from cds_cards.stage import rescued
+from cds_cards.therapy import Therapy, therapy
+from tests.unit.build import AS_OF, Fact, given, order, proc, rec
+
+P, T = order("prednisone", 30), order("tacrolimus", 30)
+
+
+@pytest.fixture(scope="module")
+def guideline() -> Guideline:
+    return load_guideline()
+
+
+@pytest.fixture(scope="module")
+def new_york(guideline: Guideline) -> Guideline:
+    return replace(guideline, policy=replace(guideline.policy, zone="America/New_York"))
+
+
+def treat(guideline: Guideline, *facts: Fact) -> Therapy:
+    return therapy(rec(*facts), Gases((), (), (), ()), guideline, AS_OF)
+
+
+@pytest.mark.parametrize("facts", [[], [P], [T]])
+def test_apheresis_without_a_combination_is_no_rescue(guideline: Guideline, facts: list[Fact]) -> None:
+    record = rec(*facts, proc("pmx-hemoperfusion", start=3), given("immunoglobulin", 3))
+    widest, narrowest = (Clock.at(AS_OF, guideline.policy, widest=widest) for widest in (True, False))
+    readings = read(record.orders, record.administrations, guideline, (widest, narrowest))
+    assert rescued(record, readings, guideline, widest) is False
+
+
+@pytest.mark.parametrize(
+    ("facts", "stage"),
+    [
+        pytest.param(
+            [proc("ecmo", start=3), proc("pmx-hemoperfusion", start=3, status="not-done"), proc("plasmapheresis")],
+            "rescue",
+            id="behind others that are none",
+        ),
+        pytest.param(
+            [proc("plasmapheresis", start=40), proc("plasmapheresis", start=3, id="2")], "rescue", id="one before it"
+        ),
+        pytest.param([proc("plasmapheresis", start=40, end=31, status="in-progress")], "combination", id="ended"),
+        pytest.param([proc("plasmapheresis", start=40, end=30, status="in-progress")], "rescue", id="ended that day"),
+        pytest.param([proc("plasmapheresis", start=None, status="in-progress")], "rescue", id="runs, undated"),
+        pytest.param([proc("plasmapheresis", start=None, end=3)], "rescue", id="only its end is known"),
+        pytest.param([proc("plasmapheresis", start=3, end=-3)], "rescue", id="ends in three days"),
+        pytest.param([proc("plasmapheresis", start="2026-02")], "rescue", id="some day of the month that followed"),
+    ],
+)
+def test_apheresis_since_the_combination_was_complete(guideline: Guideline, facts: list[Fact], stage: str) -> None:
+    assert treat(guideline, P, T, *facts).stage == stage
+
+
+@pytest.mark.parametrize(
+    ("session", "stage"), [("2026-01-30T04:00:00Z", "combination"), ("2026-01-30T06:00:00Z", "rescue")]
+)
+def test_the_first_day_is_that_of_the_site(new_york: Guideline, session: str, stage: str) -> None:
+    """At four in the morning, UTC, it is the evening of the day before in New York."""
+    start = "2026-01-30T15:00:00Z"
+    facts = order("prednisone", start), order("tacrolimus", start), proc("pmx-hemoperfusion", start=session)
+    assert treat(new_york, *facts).stage == stage
+
+
+@pytest.mark.parametrize(
+    ("dose", "stage"),
+    [("2026-02-06T04:00:00Z", "combination"), ("2026-02-06T06:00:00Z", "rescue")],  # day 6 and day 7 in New York
+)
+@pytest.mark.parametrize("how", ["given", "ordered"])
+def test_immunoglobulin_is_rescue_from_day_7_where_the_site_is(
+    new_york: Guideline, dose: str, stage: str, how: str
+) -> None:
+    start = "2026-01-30T15:00:00Z"
+    fact: Fact = given("immunoglobulin", dose) if how == "given" else order("immunoglobulin", dose)
+    result = treat(new_york, order("prednisone", start), order("tacrolimus", start), fact)
+    assert (result.stage, result.rescue_given) == (stage, {"immunoglobulin"})
+
+
+@pytest.mark.parametrize(
+    ("doses", "stage", "told"),
+    [
+        pytest.param([given("immunoglobulin", 20, "not-done")], "combination", False, id="not given"),
+        pytest.param([given("immunoglobulin", 20, "in-progress")], "rescue", True, id="being given"),
+        pytest.param([given("rituximab", 300)], "combination", False, id="another drug"),
+        pytest.param([order("immunoglobulin", 20, status="stopped")], "combination", False, id="stopped"),
+        pytest.param([order("immunoglobulin", 20, status="on-hold")], "combination", False, id="on hold"),
+        pytest.param([given("immunoglobulin", 30)], "combination", True, id="on the first day"),
+        pytest.param([given("immunoglobulin", 31)], "combination", False, id="the day before"),
+        pytest.param(
+            [given("immunoglobulin", 31), given("immunoglobulin", 23)], "rescue", True, id="first since then on day 7"
+        ),
+        pytest.param(
+            [given("immunoglobulin", 30), given("immunoglobulin", 3)], "combination", True, id="first on its day 0"
+        ),
+        pytest.param([given("immunoglobulin", "2026-01")], "combination", True, id="some day: before it or after it"),
+        pytest.param([order("immunoglobulin", None, status="completed")], "combination", True, id="undated"),
+    ],
+)
+def test_immunoglobulin_on_a_combination(guideline: Guideline, doses: list[Fact], stage: str, told: bool) -> None:
+    result = treat(guideline, P, T, *doses)
+    assert (result.stage, "immunoglobulin" in result.rescue_given) == (stage, told)
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        pytest.param([proc("plasmapheresis", start=1)], set(), id="yesterday"),
+        pytest.param([proc("plasmapheresis", start=0)], {"plasmapheresis"}, id="today"),
+        pytest.param([proc("plasmapheresis", start=9, status="in-progress")], {"plasmapheresis"}, id="in progress"),
+        pytest.param([given("immunoglobulin", 0)], set(), id="a dose given"),
+        pytest.param([order("immunoglobulin", 9)], {"immunoglobulin"}, id="an order that runs"),
+        pytest.param([order("immunoglobulin", 9, status="completed")], set(), id="an order that is over"),
+    ],
+)
+def test_without_a_combination_only_what_runs_is_told(guideline: Guideline, facts: list[Fact], told: set[str]) -> None:
+    assert treat(guideline, P, *facts).rescue_given == told
