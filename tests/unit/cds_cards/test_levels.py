@@ -212,6 +212,18 @@ TACROLIMUS_RULE = "one every 7 days, from day 7 (site policy)"
             f"tacrolimus: day 20; last level 2026-02-20; not all results could be read; {TACROLIMUS_RULE}",
         ),
         (
+            20,
+            [unread("observations", "tacrolimus-level")],
+            "complete",
+            f"tacrolimus: day 20; no level on record; not all results could be read; {TACROLIMUS_RULE}",
+        ),
+        (
+            20,
+            [unread("observations", "ferritin")],
+            "complete",
+            f"tacrolimus: day 20; no level on record; {TACROLIMUS_RULE}",
+        ),
+        (
             60,
             [],
             "complete",
@@ -331,3 +343,61 @@ def test_the_first_of_two_starts_of_one_drug_is_its_clock(guideline: Guideline) 
     assert one([], twice, guideline).due_why.startswith("tacrolimus: day 60; ")
     undated = replace(therapy, courses=(*therapy.courses, replace(therapy.courses[0], since=None)))
     assert one([], undated, guideline).due_why.startswith("tacrolimus: start unknown; ")
+
+
+@pytest.mark.parametrize(
+    ("morning", "noon", "judged", "why"),
+    [
+        (17, 12, "not-judged", "cannot be placed against 10 to 15 ng/mL (site policy)"),
+        (9, 12, "not-judged", "cannot be placed against 10 to 15 ng/mL (site policy)"),
+        (17, 18, "above", "above the range, 10 to 15 ng/mL (site policy)"),
+        (8, 9, "below", "below the range, 10 to 15 ng/mL (site policy)"),
+        (11, 12, "in", "within the range, 10 to 15 ng/mL (site policy)"),
+    ],
+)
+def test_two_levels_that_may_be_the_newest_are_judged_when_they_agree(
+    morning: float, noon: float, judged: str, why: str, guideline: Guideline
+) -> None:
+    """Of one only the day is known."""
+    facts = [
+        res("tacrolimus-level", morning, "2026-02-28", variant="trough"),
+        res("tacrolimus-level", noon, "2026-02-28T12:00:00Z", variant="trough"),
+    ]
+    for order in (facts, facts[::-1]):
+        found = one(order, on("tacrolimus", 20), guideline)
+        both = f"{morning} ng/mL (trough) of 2026-02-28; {noon} ng/mL (trough) of 2026-02-28"
+        assert (found.judged, found.judged_why) == (judged, f"tacrolimus: {both}: {why}")
+        assert found.judged_on == (None if judged == "not-judged" else facts[1])
+
+
+@pytest.fixture(scope="module")
+def new_york(guideline: Guideline) -> Guideline:
+    """A site where at three in the morning, UTC, it still is the evening before."""
+    return replace(guideline, policy=replace(guideline.policy, zone="America/New_York"))
+
+
+@pytest.mark.parametrize(("hour", "judged"), [("03", "not-judged"), ("06", "above")])
+def test_a_level_of_the_day_before_the_course_where_the_site_is_is_not_judged(
+    hour: str, judged: str, new_york: Guideline
+) -> None:
+    level = res("tacrolimus-level", 17, f"2026-02-25T{hour}:00:00Z", variant="trough")
+    assert one([level], on("tacrolimus", "2026-02-25T15:00:00Z"), new_york).judged == judged
+
+
+def test_the_days_in_words_are_those_of_the_site(new_york: Guideline) -> None:
+    night = "2026-02-28T03:00:00Z"
+    levels_ = [res("tacrolimus-level", 16, night, variant="trough"), res("tacrolimus-level", 9, night, variant="serum")]
+    found = one(levels_, on("tacrolimus", "2026-02-20T03:00:00Z"), new_york)
+    assert found.due_why == "tacrolimus: day 10; last level 2026-02-27; one every 7 days, from day 7 (site policy)"
+    assert found.judged_why == (
+        "tacrolimus: 16 ng/mL (trough) of 2026-02-27: above the range, 10 to 15 ng/mL (site policy)"
+    )
+    assert found.shown == ("tacrolimus 9 ng/mL (serum) of 2026-02-27: shown, not judged",)
+    old = one([res("tacrolimus-level", 16, "2026-02-20T03:00:00Z", variant="trough")], on("tacrolimus", 20), new_york)
+    assert old.judged_why == "tacrolimus: no whole-blood level surely within 7 days, the last of 2026-02-19"
+
+
+@pytest.mark.parametrize(("start", "due"), [("2026-02-22T03:00:00Z", MET), ("2026-02-22T06:00:00Z", NOT_MET)])
+def test_the_first_level_is_due_on_day_7_where_the_site_is(start: str, due: Verdict, new_york: Guideline) -> None:
+    policy = replace(new_york.policy, level_first_day=8)
+    assert one([], on("tacrolimus", start), replace(new_york, policy=policy)).due is due

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -144,3 +145,27 @@ def test_all_reasons_are_told_and_each_reference_once() -> None:
 
 def test_an_age_in_days_is_least_and_most() -> None:
     assert age_in_days((date(2026, 2, 1), date(2026, 2, 9)), date(2026, 3, 1)) == (20, 28)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        dx("dermatomyositis", clinical="relapse", onset=2, id="a"),
+        dx("ild", clinical="active", onset=2, id="a"),
+        dx("ild", clinical="relapse", onset=2, id="a", verification="entered-in-error"),
+        dx("ild", clinical="relapse", onset=400, id="a"),
+    ],
+)
+def test_a_relapse_counts_behind_conditions_that_are_none(other: Fact) -> None:
+    for facts in ((other, dx("ild", clinical="relapse", onset=2, id="b")), (other,)):
+        found, why, evidence = judge(OLD, *facts)
+        expected = ("induction", ("Condition/b",)) if len(facts) > 1 else ("maintenance", ORDERS)
+        assert (found, evidence) == expected
+        assert len(facts) == 1 or why == "relapse of the lung disease recorded (2026-02-27)"
+
+
+def test_the_days_of_a_relapse_are_those_of_the_site() -> None:
+    policy = replace(POLICY, zone="America/New_York")
+    relapse = dx("ild", clinical="relapse", onset="2026-02-20T03:00:00Z", recorded="2026-02-20T06:00:00Z")
+    found = phase(OLD, rec(relapse), Gases((), (), (), ()), policy, AS_OF)
+    assert found[1] == "relapse of the lung disease recorded (2026-02-19, 2026-02-20)"

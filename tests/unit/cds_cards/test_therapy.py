@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from cds_cards.gas import Gases
 from cds_cards.guideline import Guideline
 from cds_cards.hypoxaemia import HypoxaemiaEvent
 from cds_cards.knowledge import load_guideline
+from cds_cards.record import MedicationOrder
 from cds_cards.therapy import Therapy, therapy
 from cds_cards.timeline import When
 from tests.unit.build import AS_OF, Date, Fact, at, draft, dx, given, order, proc, rec, unread
@@ -28,7 +30,7 @@ def treat(guideline: Guideline, *facts: Fact, **answers: Any) -> Therapy:
     return therapy(rec(*facts, **answers), gases(), guideline, AS_OF)
 
 
-def both(days: Date = 30, cni: str = "tacrolimus") -> tuple[Fact, Fact]:
+def both(days: Date = 30, cni: str = "tacrolimus") -> tuple[MedicationOrder, MedicationOrder]:
     """A combination that is complete since so many days."""
     return order("prednisone", days), order(cni, days)
 
@@ -354,3 +356,94 @@ def test_what_of_the_orders_could_not_be_read_is_told(
         (item,) = rec(*facts).unread
         told = (f"{item.source} ({item.why})",)
     assert found == told
+
+
+NO_OTHER = (
+    "more than 90 days ago; neither a relapse of the lung disease within 30 days "
+    "nor hypoxaemia within 30 days on record"
+)
+NEW = "the combination or its last new agent began on"
+PAST_P = order("prednisone", 500)
+
+
+@pytest.mark.parametrize(
+    ("facts", "why", "evidence"),
+    [
+        pytest.param([], "no combination on record, running or past", (), id="none"),
+        pytest.param(both(20), f"{NEW} 2026-02-09, within 90 days", both(20), id="running"),
+        pytest.param(both(91), f"{NEW} 2025-11-30, {NO_OTHER}", both(91), id="running, older"),
+        pytest.param(
+            [order("prednisone", 100), order("tacrolimus", "2025-12")],
+            f"{NEW} 2025-12, within 90 days",
+            [order("prednisone", 100), order("tacrolimus", "2025-12")],
+            id="running, some day of a month",
+        ),
+        pytest.param(
+            [order("prednisone", 120), order("tacrolimus", "2025")],
+            f"{NEW} 2025-11-01/2025-12-31, possibly within 90 days",
+            [order("prednisone", 120), order("tacrolimus", "2025")],
+            id="running, some day between two",
+        ),
+        pytest.param(
+            [order("prednisone", None), order("tacrolimus", 400)],
+            "the start of the combination is not known",
+            [order("prednisone", None), order("tacrolimus", 400)],
+            id="running, start unknown",
+        ),
+        pytest.param(
+            [*both(400), order("rituximab", 30), order("azathioprine", 9), order("immunoglobulin", 9)],
+            f"{NEW} 2026-01-30, within 90 days",
+            [*both(400), order("rituximab", 30)],
+            id="running, an agent added",
+        ),
+        pytest.param(
+            [PAST_P, order("tacrolimus", 90, 50)],
+            "the last combination began on 2025-12-01, within 90 days",
+            [PAST_P, order("tacrolimus", 90, 50)],
+            id="past",
+        ),
+        pytest.param(
+            [PAST_P, order("tacrolimus", 91, 50), order("tacrolimus", 400, 300, id="before"), order("azathioprine", 9)],
+            f"the last combination on record began on 2025-11-30, {NO_OTHER}",
+            [PAST_P, order("tacrolimus", 91, 50)],
+            id="past, older",
+        ),
+        pytest.param(
+            [PAST_P, order("tacrolimus", "2025-12", 50)],
+            "the last combination began on 2025-12, within 90 days",
+            [PAST_P, order("tacrolimus", "2025-12", 50)],
+            id="past, some day of a month",
+        ),
+        pytest.param(
+            [PAST_P, order("tacrolimus", None, status="completed")],
+            "the start of the combination is not known",
+            [PAST_P, order("tacrolimus", None, status="completed")],
+            id="past, undated",
+        ),
+        pytest.param(
+            [PAST_P, order("tacrolimus", None, 50, status="completed")],
+            "the start of the combination is not known",
+            [PAST_P, order("tacrolimus", None, 50, status="completed")],
+            id="past, undated, with an end",
+        ),
+        pytest.param(
+            [PAST_P, order("tacrolimus", 60, "2026")],
+            "not every medication order could be read, so that a combination may be running",
+            (),
+            id="may run",
+        ),
+        pytest.param(
+            [*both(20), order("tacrolimus", 30, 25, id="earlier")],
+            f"{NEW} 2026-02-09, within 90 days",
+            both(20),
+            id="running again",
+        ),
+    ],
+)
+def test_why_the_phase_is_what_it_is(
+    guideline: Guideline, facts: Sequence[Fact], why: str, evidence: Sequence[MedicationOrder]
+) -> None:
+    for order_ in (facts, facts[::-1]):
+        result = treat(guideline, *order_)
+        assert result.phase_why == why
+        assert result.phase_evidence == tuple(sorted(item.source for item in evidence))

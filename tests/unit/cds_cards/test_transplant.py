@@ -189,3 +189,56 @@ def test_every_ecmo_is_told_in_a_fixed_order(guideline: Guideline) -> None:
 def test_ecmo_runs_until_its_end(end: Any, guideline: Guideline) -> None:
     found = transplant(rec(proc("ecmo", status="in-progress", start=9, end=end)), guideline, AS_OF)
     assert (found.ecmo_running, found.ecmo_recent) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        svc("hrct", id="a"),
+        svc("transplant-referral", status="draft", id="a"),
+        proc("ecmo", id="a"),
+        proc("lung-transplant", status="unknown", id="a"),
+        proc("lung-transplant", id="a"),
+        dx("awaiting-lung-transplant", verification="refuted", id="a"),
+    ],
+)
+def test_what_addresses_nothing_hides_nothing_behind_it(other: Any, guideline: Guideline) -> None:
+    for fact in (
+        svc("transplant-referral", id="b"),
+        proc("transplant-evaluation", id="b"),
+        proc("lung-transplant", status="not-done", id="b"),
+        dx("awaiting-lung-transplant", id="b"),
+    ):
+        for order in ((other, fact), (fact, other)):
+            found = transplant(rec(*order), guideline, AS_OF)
+            assert (found.addressed, found.evidence) == (MET, (fact.source,))
+
+
+@pytest.mark.parametrize("other", [proc("plasmapheresis", id="a"), proc("ecmo", status="not-done", id="a")])
+def test_ecmo_counts_behind_what_is_none(other: Any, guideline: Guideline) -> None:
+    ended, runs = proc("ecmo", start=9, id="b"), proc("ecmo", start=3, status="in-progress", id="c")
+    for order in ((other, ended, runs), (runs, ended, other)):
+        found = transplant(rec(*order), guideline, AS_OF)
+        assert (found.ecmo_running, found.ecmo_evidence) == (True, ("Procedure/b", "Procedure/c"))
+
+
+def test_the_days_in_words_are_those_of_the_site(guideline: Guideline) -> None:
+    """At three in the morning, UTC, it is the evening of the day before in New York."""
+    site = replace(guideline, policy=replace(guideline.policy, zone="America/New_York"))
+    night = "2026-02-20T03:00:00Z"
+    for fact, said in (
+        (svc("transplant-referral", when=night), "referred for lung transplantation on 2026-02-19"),
+        (proc("transplant-evaluation", start=night), "evaluated for lung transplantation on 2026-02-19"),
+        (
+            proc("lung-transplant", start=night, status="not-done"),
+            "lung transplantation or its evaluation not done on 2026-02-19",
+        ),
+        (dx("awaiting-lung-transplant", onset=night), "awaiting lung transplantation on 2026-02-19"),
+    ):
+        assert transplant(rec(fact), site, AS_OF).addressed_why == said
+    for ecmo, said in (
+        (proc("ecmo", start=9, end=night), "ECMO until 2026-02-19 (within 30 days)"),
+        (proc("ecmo", start=night), "ECMO of 2026-02-19 (within 30 days)"),
+        (proc("ecmo", start=night, status="in-progress"), "ECMO in progress since 2026-02-19"),
+    ):
+        assert transplant(rec(ecmo), site, AS_OF).ecmo_why == said
