@@ -93,6 +93,7 @@ def test_without_drafts_all_orders_stand_as_they_are_on_record() -> None:
         pytest.param("2026-06-01", AS_OF, id="would have run on"),
         pytest.param(0, AS_OF, id="ends today"),
         pytest.param("2026-03-01T10:00:01Z", AS_OF, id="ends in a second"),
+        pytest.param("2026-03-01T10:00:00Z", AS_OF, id="ends this very second"),
         pytest.param("2026-03-01T09:59:59Z", "2026-03-01T09:59:59Z", id="ended a second ago"),
         pytest.param(3, 3, id="ended three days ago"),
     ],

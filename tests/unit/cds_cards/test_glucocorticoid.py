@@ -147,3 +147,11 @@ def test_one_dose_that_cannot_be_computed_leaves_the_sum_open(guideline: Guideli
     assert treat(guideline, T, LOW, beside, WEIGHT).low_glucocorticoid == ""
     before = order("hydrocortisone", 50, 40, dose=unknown)
     assert treat(guideline, T, LOW, before, WEIGHT).low_glucocorticoid != ""
+
+
+@pytest.mark.parametrize(("again", "named"), [(16, True), (15, False)])
+def test_days_without_any_glucocorticoid_are_no_low_dose(guideline: Guideline, again: int, named: bool) -> None:
+    """A gap in its course, in which the combination was complete: of its first days nothing is known."""
+    before = order("prednisone", 60, 40, dose=Dose(per_day=15))
+    after = order("prednisone", again, dose=Dose(per_day=15))
+    assert bool(treat(guideline, T, before, after, WEIGHT).low_glucocorticoid) is named

@@ -125,3 +125,48 @@ def test_immunoglobulin_on_a_combination(guideline: Guideline, doses: list[Fact]
 )
 def test_without_a_combination_only_what_runs_is_told(guideline: Guideline, facts: list[Fact], told: set[str]) -> None:
     assert treat(guideline, P, *facts).rescue_given == told
+
+
+@pytest.mark.parametrize(
+    ("facts", "stage", "told"),
+    [
+        pytest.param([given("immunoglobulin", "2026-02-20")], "rescue", {"immunoglobulin"}, id="after it"),
+        pytest.param(
+            [given("immunoglobulin", "2025-12-31"), given("immunoglobulin", "2026-02-20")],
+            "rescue",
+            {"immunoglobulin"},
+            id="before it and after it",
+        ),
+        pytest.param(
+            [given("immunoglobulin", "2026-01-20"), given("immunoglobulin", "2026-02-20")],
+            "combination",
+            {"immunoglobulin"},
+            id="the first may have been given with it",
+        ),
+        pytest.param([given("immunoglobulin", "2026-02-06")], "combination", {"immunoglobulin"}, id="day 6 at least"),
+        pytest.param([given("immunoglobulin", "2026-02-07")], "rescue", {"immunoglobulin"}, id="day 7 at least"),
+        pytest.param([given("immunoglobulin", "2025-12-31")], "combination", set(), id="surely before it"),
+        pytest.param([given("immunoglobulin", "2026-01-01")], "combination", {"immunoglobulin"}, id="may be since"),
+        pytest.param([proc("plasmapheresis", start="2025-12-31")], "combination", set(), id="apheresis before it"),
+        pytest.param(
+            [proc("plasmapheresis", start="2026-01-01")],
+            "combination",
+            {"plasmapheresis"},
+            id="apheresis that may be",
+        ),
+        pytest.param(
+            [proc("plasmapheresis", start="2026-01-30")],
+            "combination",
+            {"plasmapheresis"},
+            id="or the day before",
+        ),
+        pytest.param(
+            [proc("plasmapheresis", start="2026-01-31")], "rescue", {"plasmapheresis"}, id="apheresis, surely since"
+        ),
+    ],
+)
+def test_of_a_combination_of_some_day_of_january_what_is_open_is_told_but_is_no_rescue(
+    guideline: Guideline, facts: list[Fact], stage: str, told: set[str]
+) -> None:
+    result = treat(guideline, order("prednisone", 90), order("tacrolimus", "2026-01"), *facts)
+    assert (result.stage, result.rescue_given) == (stage, told)

@@ -242,3 +242,16 @@ def test_the_days_in_words_are_those_of_the_site(guideline: Guideline) -> None:
         (proc("ecmo", start=night, status="in-progress"), "ECMO in progress since 2026-02-19"),
     ):
         assert transplant(rec(ecmo), site, AS_OF).ecmo_why == said
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        (unread("procedures", "ecmo"), "no ECMO was seen, but not all procedures could be read"),
+        (unread("procedures"), "no ECMO was seen, but not all procedures could be read"),
+        (unread("procedures", "plasmapheresis"), "no ECMO on record"),
+        (unread("referrals"), "no ECMO on record"),
+    ],
+)
+def test_no_ecmo_is_said_only_where_none_can_be_unread(broken: Any, why: str, guideline: Guideline) -> None:
+    assert transplant(rec(broken), guideline, AS_OF).ecmo_why == why
