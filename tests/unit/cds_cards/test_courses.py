@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import permutations
 
 import pytest
@@ -10,6 +12,7 @@ from cds_cards.gas import Gases
 from cds_cards.guideline import Guideline
 from cds_cards.knowledge import load_guideline
 from cds_cards.therapy import Course, Therapy, therapy
+from cds_cards.timeline import When
 from tests.unit.build import AS_OF, Fact, at, draft, given, order, rec
 
 NO_GASES = Gases((), (), (), ())
@@ -35,6 +38,8 @@ def of(result: Therapy, agent: str) -> list[tuple[str, str | None]]:
         pytest.param([order("tacrolimus", 100)], True, id="active, no end"),
         pytest.param([order("tacrolimus", 100, 0)], True, id="ends today"),
         pytest.param([order("tacrolimus", 100, 1)], False, id="ended yesterday"),
+        pytest.param([order("tacrolimus", 20, 20)], False, id="for one day"),
+        pytest.param([order("tacrolimus", 0, 0)], True, id="for today"),
         pytest.param([order("tacrolimus", 100, "2026-03-01T09:59:00Z")], False, id="ended a minute ago"),
         pytest.param([order("tacrolimus", 100, "2026-03-01T10:00:00Z")], True, id="ends now"),
         pytest.param([order("tacrolimus", -1, authored=3)], False, id="begins tomorrow"),
@@ -248,3 +253,45 @@ def test_an_order_that_is_over_does_not_hide_the_end_of_the_one_that_runs(guidel
     (course,) = treat(guideline, runs, over).courses
     assert (course.status, course.end) == ("active", at("2026-06-01"))
     assert course.in_force == (runs.source,)
+
+
+@pytest.mark.parametrize(
+    ("starts", "since"),
+    [
+        (["2026-02-20T06:00:00Z", "2026-02-20T08:00:00Z"], "2026-02-20T06:00:00Z"),
+        (["2026-02-20T08:00:00Z", "2026-02-20T06:00:00Z"], "2026-02-20T06:00:00Z"),
+        (["2026-02-20T08:00:00Z", "2026-02-20"], "2026-02-20"),
+        (["2026-02-20", "2026-02-20T00:00:00Z"], "2026-02-20T00:00:00Z"),
+    ],
+)
+def test_a_course_begins_with_the_first_of_its_orders_of_that_day(
+    guideline: Guideline, starts: list[str], since: str
+) -> None:
+    facts = [order("tacrolimus", start, id=f"{number}") for number, start in enumerate(starts)]
+    assert of(treat(guideline, *facts), "tacrolimus") == [("active", since)]
+
+
+@pytest.mark.parametrize(("start", "running"), [("2026-03-02T00:01:00Z", True), ("2026-03-02T00:04:00Z", False)])
+def test_what_begins_within_the_clock_skew_runs_though_it_is_tomorrows(
+    guideline: Guideline, start: str, running: bool
+) -> None:
+    late = datetime(2026, 3, 1, 23, 58, tzinfo=UTC)
+    facts = order("tacrolimus", start, authored=3), order("prednisone", 20)
+    result = therapy(rec(*facts), NO_GASES, guideline, late)
+    assert ("tacrolimus" in result.running) is running
+    assert result.days_on_combination == ((0, 0) if running else None)
+
+
+def test_a_day_is_one_of_the_site(guideline: Guideline) -> None:
+    """Midnight in New York is five in the morning, UTC."""
+    site = replace(guideline, policy=replace(guideline.policy, zone="America/New_York"))
+    evening = "2026-02-20T03:00:00Z"
+    facts = order("prednisone", 60), order("tacrolimus", evening), order("azathioprine", "2025-11-02T03:00:00Z")
+    past = order("methotrexate", "2025-11-21T03:00:00Z", status="completed")
+    result = therapy(rec(*facts, past), NO_GASES, site, AS_OF)
+    day = datetime(2026, 2, 19, 5, tzinfo=UTC), datetime(2026, 2, 20, 4, 59, 59, 999999, tzinfo=UTC)
+    assert result.combination_since == When(*day, "2026-02-19")
+    assert result.days_on_combination == (10, 10)
+    ended = next(course.end for course in result.courses if course.agent == "methotrexate")
+    day = datetime(2026, 2, 18, 5, tzinfo=UTC), datetime(2026, 2, 19, 4, 59, 59, 999999, tzinfo=UTC)
+    assert ended == When(*day, "2026-02-18")

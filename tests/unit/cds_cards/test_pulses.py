@@ -144,6 +144,43 @@ def test_a_dose_that_was_not_given_is_none(guideline: Guideline, status: str) ->
             True,
             id="given the day after it",
         ),
+        pytest.param(
+            [
+                order("cyclophosphamide", 50, status="stopped"),
+                order("cyclophosphamide", 45, status="completed"),
+                given("cyclophosphamide", 10),
+            ],
+            True,
+            id="given after a newer order whose own dose has run out",
+        ),
+        pytest.param(
+            [
+                order("cyclophosphamide", 60, status="completed"),
+                order("cyclophosphamide", 50, status="stopped"),
+                order("cyclophosphamide", 45, status="completed"),
+                given("cyclophosphamide", 10),
+            ],
+            True,
+            id="the same after an older order that was completed",
+        ),
+        pytest.param(
+            [
+                order("cyclophosphamide", 60, status="completed"),
+                order("cyclophosphamide", 50, status="stopped"),
+                given("cyclophosphamide", 10),
+            ],
+            False,
+            id="completed before the stop, not since",
+        ),
+        pytest.param(
+            [
+                order("cyclophosphamide", 45, status="stopped"),
+                order("cyclophosphamide", 45, status="completed", id="b"),
+                given("cyclophosphamide", 10),
+            ],
+            False,
+            id="stopped and completed on one day, given later",
+        ),
         pytest.param([order("cyclophosphamide", 5, status="on-hold")], False, id="on hold"),
         pytest.param([order("cyclophosphamide", 60, daily=True)], True, id="daily tablets are no pulse"),
         pytest.param([order("cyclophosphamide", 20, status="completed", daily=True)], False, id="daily tablets, past"),
@@ -170,6 +207,24 @@ def test_a_dose_that_was_not_given_is_none(guideline: Guideline, status: str) ->
             ],
             True,
             id="a pulse on the day after the tablets",
+        ),
+        pytest.param(
+            [
+                order("cyclophosphamide", 100, 60, daily=True),
+                order("cyclophosphamide", 30, 5, daily=True, id="later"),
+                given("cyclophosphamide", 10),
+            ],
+            False,
+            id="a tablet of the second of two orders",
+        ),
+        pytest.param(
+            [
+                order("cyclophosphamide", 100, 60, daily=True),
+                order("cyclophosphamide", 10, 5, daily=True, id="later"),
+                given("cyclophosphamide", 20),
+            ],
+            True,
+            id="a pulse between two orders of tablets",
         ),
         pytest.param(
             [order("cyclophosphamide", 30, 20, daily=True), given("cyclophosphamide", 20)],
@@ -218,6 +273,10 @@ def test_what_a_stop_and_a_daily_timing_do_to_a_pulse(guideline: Guideline, fact
             ],
             False,
         ),  # stopped before it or after it
+        (
+            [order("cyclophosphamide", None, status="completed"), order("cyclophosphamide", 5, status="stopped")],
+            False,
+        ),  # given before it or after it
         ([given("cyclophosphamide", "2026-01")], False),  # 29 to 59 days ago
         ([given("cyclophosphamide", "2026-02")], True),  # 1 to 28 days ago
         ([order("cyclophosphamide", None, status="completed")], False),
@@ -287,3 +346,25 @@ def test_a_pulse_that_ran_out_ended_with_its_interval(guideline: Guideline, agen
     assert ends(course) == ("past", at(5).text)
     (running,) = treat(guideline, given(agent, interval)).courses
     assert ends(running) == ("active", None)
+
+
+@pytest.mark.parametrize(("distance", "unbroken"), [(180, True), (181, True), (182, False)])
+def test_a_further_pulse_is_no_new_agent_while_no_day_is_uncovered(
+    guideline: Guideline, distance: int, unbroken: bool
+) -> None:
+    facts = [order("prednisone", 400), order("tacrolimus", 400), given("rituximab", 10)]
+    result = treat(guideline, *facts, given("rituximab", 10 + distance))
+    start = 10 + distance if unbroken else 10
+    assert result.days_assessed == (start, start)
+    starts = [course.since for course in result.courses if course.agent == "rituximab"]
+    assert starts == ([at(10 + distance)] if unbroken else [at(10 + distance), at(10)])
+
+
+@pytest.mark.parametrize("moment", ["2026-02-20T08:00:00Z", "2026-02-20T07:59:59Z"])
+def test_a_dose_since_an_active_order_began_is_evidence_of_what_runs(guideline: Guideline, moment: str) -> None:
+    """One given a second before it ended with the order that was stopped."""
+    dose = given("cyclophosphamide", moment)
+    facts = [order("cyclophosphamide", "2026-02-20T08:00:00Z"), order("cyclophosphamide", 5, status="stopped"), dose]
+    evidence = treat(guideline, order("prednisone", 30), *facts).phase_evidence
+    assert facts[0].source in evidence
+    assert (dose.source in evidence) is (moment == facts[0].start.text)

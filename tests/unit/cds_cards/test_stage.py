@@ -84,7 +84,7 @@ def test_immunoglobulin_is_rescue_from_day_7_where_the_site_is(
     start = "2026-01-30T15:00:00Z"
     fact: Fact = given("immunoglobulin", dose) if how == "given" else order("immunoglobulin", dose)
     result = treat(new_york, order("prednisone", start), order("tacrolimus", start), fact)
-    assert (result.stage, result.rescue_given) == (stage, {"immunoglobulin"})
+    assert (result.stage, set(result.rescue_given)) == (stage, {"immunoglobulin"})
 
 
 @pytest.mark.parametrize(
@@ -169,4 +169,4 @@ def test_of_a_combination_of_some_day_of_january_what_is_open_is_told_but_is_no_
     guideline: Guideline, facts: list[Fact], stage: str, told: set[str]
 ) -> None:
     result = treat(guideline, order("prednisone", 90), order("tacrolimus", "2026-01"), *facts)
-    assert (result.stage, result.rescue_given) == (stage, told)
+    assert (result.stage, set(result.rescue_given)) == (stage, told)

@@ -200,6 +200,8 @@ def test_days_are_calendar_days(guideline: Guideline) -> None:
         pytest.param([order("prednisone", None), order("tacrolimus", 20)], id="glucocorticoid undated"),
         pytest.param([order("prednisone", 20), order("tacrolimus", None)], id="cni undated"),
         pytest.param([order("prednisone", None), order("cyclophosphamide", None)], id="both undated, a pulse"),
+        pytest.param([order("prednisone", 20), order("cyclophosphamide", None)], id="a pulse undated"),
+        pytest.param([order("prednisone", None), order("cyclophosphamide", 20)], id="beside a pulse"),
     ],
 )
 def test_a_start_without_a_date_is_not_known(guideline: Guideline, facts: list[Fact]) -> None:
@@ -233,6 +235,7 @@ def test_this_months_order_was_written_before_now(guideline: Guideline) -> None:
     """authoredOn cannot lie ahead; the bounds of the dosage can."""
     written = order("tacrolimus", "2026-03")
     assert treat(guideline, P, written).stage == "combination"
+    assert treat(guideline, P, order("tacrolimus", "2026")).stage == "combination"
     planned = order("tacrolimus", "2026-03", authored="2026-02-27")
     result = treat(guideline, P, planned)
     assert (result.stage, result.complete, result.phase) == ("unknown", False, "induction")
