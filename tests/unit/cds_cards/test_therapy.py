@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from cds_cards.guideline import Guideline
 from cds_cards.hypoxaemia import HypoxaemiaEvent
 from cds_cards.knowledge import load_guideline
 from cds_cards.record import MedicationOrder
-from cds_cards.therapy import Therapy, therapy
+from cds_cards.therapy import Course, Therapy, therapy
 from cds_cards.timeline import When
 from tests.unit.build import AS_OF, Date, Fact, at, draft, dx, given, order, proc, rec, unread
 
@@ -450,3 +451,67 @@ def test_why_the_phase_is_what_it_is(
         result = treat(guideline, *order_)
         assert result.phase_why == why
         assert result.phase_evidence == tuple(sorted(item.source for item in evidence))
+
+
+@pytest.mark.parametrize(
+    ("undated", "known"),
+    [
+        ("prednisone", False),
+        ("mycophenolate-mofetil", False),
+        ("rituximab", False),
+        ("azathioprine", True),
+        ("immunoglobulin", True),
+        ("pirfenidone", True),
+    ],
+)
+def test_an_undated_order_of_what_makes_no_combination_leaves_the_start_known(
+    guideline: Guideline, undated: str, known: bool
+) -> None:
+    """Of the combination some day of a month is known."""
+    result = treat(guideline, order("prednisone", 60), order("tacrolimus", "2026-02"), order(undated, None))
+    assert result.start_unknown is not known
+    assert result.days_assessed == ((1, 28) if known else None)
+
+
+def test_a_past_combination_of_one_day_has_its_evidence(guideline: Guideline) -> None:
+    facts = [order("prednisone", 200, 150), order("tacrolimus", 150, 150), order("tacrolimus", 149, 100, id="later")]
+    result = treat(guideline, *facts)
+    assert result.phase_why == f"the last combination on record began on 2025-10-02, {NO_OTHER}"
+    assert result.phase_evidence == tuple(sorted(item.source for item in facts[:2]))
+
+
+def test_orders_that_nobody_asked_for_could_not_be_fetched(guideline: Guideline) -> None:
+    result = therapy(replace(rec(P, T), answers={}), gases(), guideline, AS_OF)
+    assert (result.stage, result.complete) == ("combination", False)
+    assert result.unread == ("the medication orders could not be fetched",)
+
+
+@pytest.mark.parametrize("status", ["stopped", "draft"])
+def test_a_draft_does_not_settle_what_ran_until_now(guideline: Guideline, status: str) -> None:
+    running = order("tacrolimus", 60, "2026", id="t")
+    result = treat(guideline, P, running, draft("tacrolimus", id="t", status=status))
+    assert (result.complete, result.unread) == (False, ("tacrolimus: the dates leave open whether it runs",))
+
+
+def test_a_drafted_course_has_the_dates_of_its_draft(guideline: Guideline) -> None:
+    drafted = draft("rituximab", 0, end=-5, id="d", by_text=True)
+    (course,) = treat(guideline, drafted).courses
+    assert course == Course("rituximab", "anti-cd20", at(0), at(-5), "draft", ("MedicationRequest/d",), by_text=True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "planned"),
+    [
+        pytest.param([order("tacrolimus", -2, authored=0)], {"tacrolimus"}, id="begins the day after tomorrow"),
+        pytest.param([order("tacrolimus", -2, authored=0, status="on-hold")], set(), id="on hold"),
+        pytest.param([order("tacrolimus", -2, authored=0, status="stopped")], set(), id="stopped before it began"),
+        pytest.param([order("tacrolimus", 100, 1)], set(), id="ended yesterday"),
+        pytest.param([order("tacrolimus", 100, status="completed")], set(), id="past"),
+        pytest.param([order("tacrolimus", None, status="completed")], set(), id="past, undated"),
+        pytest.param([order("tacrolimus", None)], set(), id="runs, undated"),
+        pytest.param([T, order("tacrolimus", -2, authored=0)], set(), id="runs and will be renewed"),
+        pytest.param([order("rituximab", -2, authored=0), given("rituximab", 300)], {"rituximab"}, id="a pulse"),
+    ],
+)
+def test_what_is_planned(guideline: Guideline, facts: list[Fact], planned: set[str]) -> None:
+    assert set(treat(guideline, P, *facts).planned) == planned
