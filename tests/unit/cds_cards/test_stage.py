@@ -1,4 +1,4 @@
-"""Rescue: what of apheresis and immunoglobulin counts, on which days, where the site is."""
+"""The stage: each row of the contract's table at its limits; which apheresis and immunoglobulin is rescue, and when."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cds_cards.guideline import Guideline
 from cds_cards.knowledge import load_guideline
 from cds_cards.stage import rescued
 from cds_cards.therapy import Therapy, therapy
-from tests.unit.build import AS_OF, Fact, given, order, proc, rec
+from tests.unit.build import AS_OF, Date, Fact, given, order, proc, rec
 
 P, T = order("prednisone", 30), order("tacrolimus", 30)
 
@@ -28,8 +28,102 @@ def new_york(guideline: Guideline) -> Guideline:
     return replace(guideline, policy=replace(guideline.policy, zone="America/New_York"))
 
 
+def both(days: Date) -> tuple[Fact, Fact]:
+    """A combination that is complete since so many days."""
+    return order("prednisone", days), order("tacrolimus", days)
+
+
 def treat(guideline: Guideline, *facts: Fact) -> Therapy:
     return therapy(rec(*facts), Gases((), (), (), ()), guideline, AS_OF)
+
+
+@pytest.mark.parametrize(
+    ("facts", "stage"),
+    [
+        ([], "untreated"),
+        ([order("immunoglobulin", 3)], "untreated"),
+        ([order("pirfenidone", 3)], "untreated"),
+        ([order("tacrolimus", 40, 5)], "untreated"),
+        ([P], "glucocorticoid-only"),
+        ([order("dexamethasone", 3), order("immunoglobulin", 3)], "glucocorticoid-only"),
+        ([P, order("pirfenidone", 3)], "glucocorticoid-only"),
+        ([T], "incomplete"),
+        ([order("mycophenolate-mofetil", 3)], "incomplete"),
+        ([order("azathioprine", 3)], "incomplete"),
+        *(
+            ([P, order(agent, 3)], "incomplete")
+            for agent in (
+                *("rituximab", "basiliximab", "tofacitinib", "baricitinib", "azathioprine"),
+                *("methotrexate", "leflunomide", "infliximab", "adalimumab"),
+            )
+        ),
+        *(
+            ([order(glucocorticoid, 30), order(agent, 30)], "combination")
+            for glucocorticoid, agent in (
+                ("prednisone", "tacrolimus"),
+                ("prednisolone", "cyclosporine"),
+                ("methylprednisolone", "cyclophosphamide"),
+                ("hydrocortisone", "mycophenolate-mofetil"),
+                ("deflazacort", "mycophenolic-acid"),
+            )
+        ),
+        ([P, T, order("azathioprine", 3)], "combination"),
+        ([P, T, order("baricitinib", 3)], "combination"),
+        ([P, T, order("rituximab", 30)], "combination"),
+        ([P, T, order("cyclophosphamide", 24)], "combination"),  # day 6
+        ([P, T, order("cyclophosphamide", 23)], "escalated"),  # day 7
+        ([P, T, order("mycophenolate-mofetil", 22)], "escalated"),
+        ([P, T, order("rituximab", 10)], "escalated"),
+        ([P, T, given("rituximab", 10)], "escalated"),
+        ([P, T, given("cyclophosphamide", 30), given("cyclophosphamide", 3)], "combination"),  # a further pulse
+        ([P, T, order("basiliximab", 25)], "escalated"),
+        ([*both(100), order("tofacitinib", 300)], "escalated"),
+        ([*both(100), order("basiliximab", 29)], "combination"),  # no longer runs
+        ([P, T, order("cyclosporine", 3)], "combination"),  # a CNI is no rec-4 agent
+        ([P, order("tacrolimus", 30, 11), order("mycophenolate-mofetil", 11)], "escalated"),  # switched
+    ],
+)
+def test_stage(guideline: Guideline, facts: list[Fact], stage: str) -> None:
+    result = treat(guideline, *facts)
+    assert (result.stage, result.running_stage) == (stage, stage)
+    assert result.complete
+
+
+@pytest.mark.parametrize(
+    ("facts", "stage", "given_"),
+    [
+        ([proc("pmx-hemoperfusion", start=30)], "rescue", {"pmx-hemoperfusion"}),
+        ([proc("pmx-hemoperfusion", start=31)], "combination", set()),
+        ([proc("plasmapheresis", start=1)], "rescue", {"plasmapheresis"}),
+        ([proc("plasmapheresis", start=40, end=29)], "rescue", {"plasmapheresis"}),
+        ([proc("plasmapheresis", start=40, status="in-progress")], "rescue", {"plasmapheresis"}),
+        ([proc("plasmapheresis", start=3, status="not-done")], "combination", set()),
+        ([proc("plasmapheresis", start=3, status="entered-in-error")], "combination", set()),
+        ([proc("plasmapheresis", start=3, status="preparation")], "combination", set()),
+        ([proc("plasmapheresis", start=None)], "combination", set()),
+        ([proc("plasmapheresis", start="2026-01")], "combination", {"plasmapheresis"}),  # before or after: not settled
+        ([order("immunoglobulin", 24)], "combination", {"immunoglobulin"}),  # day 6: adjuvant
+        ([order("immunoglobulin", 23)], "rescue", {"immunoglobulin"}),
+        ([given("immunoglobulin", 22)], "rescue", {"immunoglobulin"}),
+        ([given("immunoglobulin", 28), given("immunoglobulin", 2)], "combination", {"immunoglobulin"}),
+        ([given("immunoglobulin", 60), given("immunoglobulin", 2)], "rescue", {"immunoglobulin"}),
+        ([given("immunoglobulin", 60)], "combination", set()),
+        ([order("immunoglobulin", 20, status="completed")], "rescue", {"immunoglobulin"}),
+        ([order("immunoglobulin", 20, status="cancelled")], "combination", set()),
+        ([order("immunoglobulin", "2026-02")], "combination", {"immunoglobulin"}),  # day 2 to 29: not settled
+        ([order("immunoglobulin", None)], "combination", {"immunoglobulin"}),
+        ([order("immunoglobulin", -3, authored=1)], "combination", set()),
+        ([given("rituximab", 3), proc("pmx-hemoperfusion", start=1)], "rescue", {"pmx-hemoperfusion"}),  # outranks
+    ],
+)
+def test_rescue(guideline: Guideline, facts: list[Fact], stage: str, given_: set[str]) -> None:
+    result = treat(guideline, P, T, *facts)
+    assert (result.stage, result.rescue_given) == (stage, given_)
+
+
+def test_rescue_needs_a_combination(guideline: Guideline) -> None:
+    result = treat(guideline, P, proc("pmx-hemoperfusion", start=3), order("immunoglobulin", 3))
+    assert (result.stage, result.rescue_given) == ("glucocorticoid-only", {"immunoglobulin"})
 
 
 @pytest.mark.parametrize("facts", [[], [P], [T]])
