@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from cds_cards.advice.drafting import shortened
+from cds_cards.cards import compose_cards
+from cds_cards.plan import make_plan
 from cds_cards.record import Dose
 from tests.unit.build import Fact, allergy, dx, order, person, res, unread
 from tests.unit.cds_cards.whole_cards import (
     BLANK,
     CAVEAT,
+    GUIDELINE,
     INFERRED,
     REC_4,
     REC_8,
@@ -49,6 +52,7 @@ def test_an_order_that_could_not_be_read_may_be_the_combination_and_is_not_calle
     )["rec-8"]
     assert told(card) == lines(rf"""
         Azathioprine and methotrexate drafted: not recommended for induction in anti-MDA5 RPILD (rec-8)
+        warning, any
         **Azathioprine and methotrexate drafted: not recommended for induction in anti-MDA5 RPILD; consider removing
           the draft**
         - Could not read: MedicationRequest/lost (its value could not be read). What it holds is not known; check the
@@ -98,6 +102,7 @@ def test_where_the_combination_fails_the_agents_of_rec_4_take_the_place_of_the_d
     card = cards(drug("azathioprine", id="aza"), GC, TACROLIMUS, allergy("rituximab"), *WORSE)["rec-8"]
     assert told(card) == lines(f"""
         Azathioprine drafted: not recommended for induction in anti-MDA5 RPILD (rec-8)
+        warning, at-most-one
         **Azathioprine drafted: not recommended for induction in anti-MDA5 RPILD; consider removing the draft**
         **Found**
         - Drafted: azathioprine (MedicationRequest/aza).
@@ -157,6 +162,7 @@ def test_with_an_infection_the_draft_is_removed_and_the_infection_worked_up() ->
     card = cards(drug("adalimumab", id="ada"), GC, dx("infection", onset=2, label="pneumonia"))["rec-9"]
     assert told(card) == lines(f"""
         Adalimumab drafted: not recommended in anti-MDA5 RPILD (rec-9)
+        warning, any
         **Adalimumab drafted: not recommended in anti-MDA5 RPILD; consider removing the draft**
         - **Infection on record**: pneumonia (2026-02-27). While it stands, no immunosuppressant is suggested here,
           glucocorticoid included; weigh infection and disease together with infectious diseases.
@@ -249,3 +255,26 @@ def test_which_gaps_a_card_about_a_draft_owns(
 )
 def test_a_summary_is_one_line_cut_at_a_word(summary: str, shown: str) -> None:
     assert shortened(summary) == shown
+
+
+@pytest.mark.parametrize(
+    ("topic", "facts"),
+    [
+        ("rec-8", (drug("azathioprine"),)),
+        ("rec-9", (drug("infliximab"),)),
+        ("rec-10", (drug("pirfenidone"),)),
+        ("rec-2", (drug("prednisone"),)),
+        ("rec-3", (drug("prednisone"), LOW_EGFR)),
+        ("rec-3", (drug("rituximab"), GC, order("cyclophosphamide", 10))),
+    ],
+)
+def test_where_the_two_texts_differ_on_its_rule_a_card_about_a_draft_says_so(
+    topic: str, facts: tuple[Fact, ...]
+) -> None:
+    known = GUIDELINE.recommendations
+    differ = {name: replace(rule, differs=f"texts differ on {name}") for name, rule in known.items()}
+    plan = make_plan(judged(*facts), replace(GUIDELINE, recommendations=differ), "order-sign")
+    card = {card.topic: card for card in compose_cards(plan)}[topic]  # type: ignore[index]
+    assert section(card, "Where the guideline's two texts differ") == [
+        f"{topic.capitalize()}: texts differ on {topic}."
+    ]

@@ -27,6 +27,7 @@ def test_every_reason_against_a_dose_is_told_and_none_is_proposed() -> None:
     )["dose"]
     assert told(card) == lines(f"""
         Mycophenolate mofetil: drafted dose above the reported range (Table 2)
+        warning, nothing suggested
         **Mycophenolate mofetil: the drafted dose lies above the range reported in the literature**
         - Could not read among the drafts: MedicationRequest/unreadable (its value could not be read). What it orders
           is not counted; check it first.
@@ -61,6 +62,7 @@ def test_a_dose_by_surface_is_lowered_by_surface() -> None:
     ]
     assert told(card) == lines(f"""
         Rituximab: drafted dose above the reported range (Table 2)
+        warning, any
         **Rituximab: the drafted dose lies above the range reported in the literature**
         **Found**
         - Drafted: rituximab (MedicationRequest/rtx).

@@ -20,6 +20,7 @@ from tests.unit.cds_cards.whole_cards import (
     cards,
     drug,
     lines,
+    section,
     told,
 )
 
@@ -34,6 +35,7 @@ def test_a_drafted_glucocorticoid_alone_is_completed() -> None:
     assert told(card) == lines(f"""
         With the drafted orders no combination is complete: glucocorticoid + calcineurin inhibitor is the first option
           (rec-2)
+        warning, at-most-one
         **Complete the first-option combination: high-dose glucocorticoid + calcineurin inhibitor, ± IV
           cyclophosphamide**
         - Could not read among the drafts: MedicationRequest/unreadable (its value could not be read). What it orders
@@ -102,6 +104,7 @@ def test_where_nothing_suits_a_centre_is_asked() -> None:
     assert told(card) == lines(f"""
         With the drafted orders no combination is complete and no calcineurin inhibitor is feasible: alternatives of
           rec-3
+        warning, any
         **No calcineurin inhibitor is feasible: glucocorticoid with cyclophosphamide and/or mycophenolate**
         - Nothing is left to suggest by what is on record (unsuitable, or ordered already): ask an expert centre.
         **Found**
@@ -151,6 +154,7 @@ def test_rituximab_without_an_inhibitor_is_named_and_nothing_suggested() -> None
     )["rec-3"]
     assert told(card) == lines(rf"""
         Rituximab drafted on glucocorticoid + cyclophosphamide without a calcineurin inhibitor: caution (rec-3)
+        info, nothing suggested
         **Rituximab on glucocorticoid and cyclophosphamide without a calcineurin inhibitor: with caution**
         - Could not read among the drafts: MedicationRequest/unreadable (its value could not be read). What it orders
           is not counted; check it first.
@@ -201,6 +205,7 @@ def test_both_levels_are_ordered_and_what_speaks_against_the_inhibitors_is_told(
     )["rec-2b"]
     assert told(card) == lines(f"""
         Cyclosporine A and tacrolimus drafted: order a blood level with it (rec-2b)
+        info, any
         **Cyclosporine A and tacrolimus drafted: order a blood level with it**
         - Could not read: MedicationRequest/lost (its value could not be read). What it holds is not known; check the
           running treatment first.
@@ -239,3 +244,15 @@ def test_both_levels_are_ordered_and_what_speaks_against_the_inhibitors_is_told(
         [Tacrolimus whole-blood level, trough]
         create: Tacrolimus whole-blood level, trough. Blood levels guide the dose and limit toxicity (rec-2b).
     """)
+
+
+def test_the_level_of_what_is_drafted_again_is_told_and_no_other() -> None:
+    running = (GC, order("tacrolimus", 20), order("cyclosporine", 9))
+    levels = (res("tacrolimus-level", 17, 1, variant="trough"), res("cyclosporine-level", 700, 1, variant="peak"))
+    found = section(cards(drug("tacrolimus", id="tac"), *running, *levels)["rec-2b"], "Found")
+    assert found[:3] == [
+        "Drafted: tacrolimus (MedicationRequest/tac).",
+        "No open order of its level is on record or among the drafts.",
+        "Tacrolimus: 17 ng/mL (trough) of 2026-02-28: above the range, 10 to 15 ng/mL (site policy).",
+    ]
+    assert found[3].startswith("Treatment with the drafts: ")

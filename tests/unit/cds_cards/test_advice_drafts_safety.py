@@ -32,6 +32,7 @@ def test_where_a_pregnancy_is_possible_a_test_comes_first() -> None:
     card = cards(CYCLOPHOSPHAMIDE, GC, LOST_DRAFT, who=YOUNG, chart=INFERRED)["safety-pregnancy"]
     assert told(card) == lines(f"""
         Cyclophosphamide drafted: a pregnancy is possible
+        warning, any
         **Cyclophosphamide drafted: a pregnancy is possible**
         - Could not read among the drafts: MedicationRequest/unreadable (its value could not be read). What it orders
           is not counted; check it first.
@@ -69,6 +70,7 @@ def test_in_pregnancy_all_of_these_drafts_are_removed_together() -> None:
     ]
     assert told(card) == lines(f"""
         Mycophenolate mofetil and rituximab drafted in pregnancy
+        critical, any
         **Mycophenolate mofetil and rituximab drafted in pregnancy**
         **Found**
         - Pregnancy on the problem list, dated 2025-12-31.
@@ -106,6 +108,7 @@ def test_a_man_of_unknown_age_is_asked_about_the_wish_for_children() -> None:
     card = cards(CYCLOPHOSPHAMIDE, GC, who=person("male", None), observations="partial")["safety-pregnancy"]
     assert told(card) == lines(rf"""
         Cyclophosphamide drafted for a man: ask about the wish for children before it
+        info, nothing suggested
         **Cyclophosphamide drafted for a man: ask about the wish for children before it**
         **Found**
         - A man below 50 years, or of unknown age.
@@ -147,6 +150,7 @@ def test_only_what_a_critical_allergy_speaks_against_is_removed() -> None:
     )["safety-allergy"]
     assert told(card) == lines(rf"""
         Cyclophosphamide and rituximab drafted: an allergy or intolerance to it is on record
+        critical, any
         **Cyclophosphamide and rituximab drafted: an allergy or intolerance to it is on record**
         - Could not read among the drafts: MedicationRequest/unreadable (its value could not be read). What it orders
           is not counted; check it first.
@@ -192,6 +196,7 @@ def test_every_pair_that_does_not_go_together_is_named() -> None:
     )["safety-interaction"]
     assert told(card) == lines(f"""
         Drafted together: basiliximab with tofacitinib, rituximab with tofacitinib
+        warning, nothing suggested
         **To be given together: basiliximab with tofacitinib, rituximab with tofacitinib. Review before signing**
         - Could not read: MedicationRequest/lost (its value could not be read). What it holds is not known; check the
           running treatment first.
@@ -230,6 +235,7 @@ def test_two_calcineurin_inhibitors_are_no_matter_of_the_guideline() -> None:
     card = cards(drug("tacrolimus", id="tac"), GC, order("cyclosporine", 9))["safety-interaction"]
     assert told(card) == lines(f"""
         Drafted together: cyclosporine A with tacrolimus
+        warning, nothing suggested
         **To be given together: cyclosporine A with tacrolimus. Review before signing**
         **Found**
         - Two calcineurin inhibitors together: cyclosporine A (runs) and tacrolimus (drafted).

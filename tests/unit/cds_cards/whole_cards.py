@@ -63,7 +63,7 @@ def with_every_gap(assessment: Assessment, hook: str) -> dict[str, Card]:
 
 
 def told(card: Card) -> list[str]:
-    """Summary, detail and suggestions, line by line."""
+    """Summary, urgency with how many suggestions may be taken, detail and suggestions, line by line."""
     offered = [
         line
         for suggestion in card.suggestions
@@ -72,7 +72,8 @@ def told(card: Card) -> list[str]:
             *(f"{action.kind}: {action.description}" for action in suggestion.actions),
         )
     ]
-    return [card.summary, *(line for line in card.detail.splitlines() if line), *offered]
+    urgency = f"{card.indicator}, {card.selection or 'nothing suggested'}"
+    return [card.summary, urgency, *(line for line in card.detail.splitlines() if line), *offered]
 
 
 def lines(text: str) -> list[str]:
