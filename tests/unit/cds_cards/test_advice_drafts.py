@@ -203,6 +203,48 @@ def test_with_an_infection_the_draft_is_removed_and_the_infection_worked_up() ->
     """)
 
 
+def test_where_nothing_can_take_its_place_a_centre_is_asked() -> None:
+    card = cards(
+        drug("azathioprine", id="aza"),
+        LOST_DRAFT,
+        replace(LOST_DRAFT, source="MedicationRequest/other", why="no drug is named"),
+        allergy(classes=("glucocorticoid",), id="gc"),
+    )["rec-8"]
+    assert told(card) == lines(f"""
+        Azathioprine drafted: not recommended for induction in anti-MDA5 RPILD (rec-8)
+        warning, any
+        **Azathioprine drafted: not recommended for induction in anti-MDA5 RPILD; consider removing the draft**
+        - No alternative of the guideline is left that suits by what is on record: ask an expert centre.
+        - Could not read among the drafts: MedicationRequest/other (no drug is named); MedicationRequest/unreadable
+          (its value could not be read). What it orders is not counted; check it first.
+        **Found**
+        - Drafted: azathioprine (MedicationRequest/aza).
+        - Treatment with the drafts: immunosuppression that makes no combination; drafted: azathioprine.
+        - Anti-MDA5 positive on 2026-02-21 (positive).
+        - RPILD: recorded as rapidly progressive ILD: condition on record, 2026-02-24.
+        **Guideline**
+        {REC_8}
+        {REC_2}
+        **Evidence**
+        - Azathioprine. Patients: 5. Outcome: 3 died, 2 improved.
+        - Methotrexate. Patients: 7, none with RPILD. Outcome: all with a good course.
+        - Leflunomide (reference 35). Patients: 7, with much else. Outcome: 6 died; its role is very hard to judge.
+        {CAVEAT}
+        {SEARCHED}
+        **Where the guideline's two texts differ**
+        - Rec-8: Within the final text, the body speaks of induction, Table 1 of treatment.
+        **Site policy, not the guideline**
+        - When this card warns: in the induction phase; later it informs.
+        - Phase induction: no combination on record, running or past.
+        [Remove the draft: Azathioprine]
+        delete: Remove the draft of azathioprine (MedicationRequest/aza). Not recommended in anti-MDA5 RPILD (rec-8,
+          practice point of the panel). Table 2 reports 2–3 mg/kg/day by mouth, by TPMT activity.
+        [Consultation with a centre experienced in anti-MDA5 disease]
+        create: Consultation with a centre experienced in anti-MDA5 disease. No alternative of the guideline is left
+          that suits by what is on record: ask an expert centre.
+    """)
+
+
 START = {"medications", "egfr", "allergies", "respiratory-failure", "weight", "height", "age", "observations"}
 LOW_EGFR = res("egfr", 20)
 
@@ -249,6 +291,7 @@ def test_which_gaps_a_card_about_a_draft_owns(
         ("a" * 60 + " " + "b" * 77 + " ccc", "a" * 60 + "…"),
         ("a" * 60 + " " + "b" * 40 + " " + "c" * 40, "a" * 60 + " " + "b" * 40 + "…"),
         ("a" * 60 + "; " + "b" * 80, "a" * 60 + "…"),
+        ("a" * 60 + " (PMX, " + "b" * 80, "a" * 60 + " (PMX…"),
         (",a" + "a" * 60 + ", " + "b" * 80, ",a" + "a" * 60 + "…"),
         ("two\nlines  and\tblanks", "two lines and blanks"),
     ],
