@@ -11,13 +11,14 @@ from textwrap import dedent
 from typing import Any
 
 from cds_cards.assessment import Assessment, assess
-from cds_cards.card import Card
+from cds_cards.card import Card, Topic
 from cds_cards.cards import compose_cards
 from cds_cards.gaps import GAP_IDS, DataGap
 from cds_cards.knowledge import load_guideline
 from cds_cards.plan import make_plan
 from cds_cards.record import Dose, DraftOrder, Person
 from tests.unit.build import AS_OF, Fact, draft, dx, person, rec, res
+from tests.unit.build_assessment import assess_as
 
 GUIDELINE = load_guideline()
 WOMAN = person(born="1960-05-04")
@@ -54,6 +55,12 @@ def judged(*facts: Fact, who: Person = WOMAN, chart: tuple[Fact, ...] = RPILD, *
 def cards(*facts: Fact, hook: str = "order-sign", **more: Any) -> dict[str, Card]:
     """The cards by topic."""
     return {card.topic: card for card in compose_cards(make_plan(judged(*facts, **more), GUIDELINE, hook))}
+
+
+def patient_card(topic: Topic, **changes: Any) -> Card:
+    """The card of this topic in patient-view, for the patient of `assess_as` with these changes."""
+    plan = make_plan(assess_as(**changes), GUIDELINE, "patient-view")
+    return {card.topic: card for card in compose_cards(plan)}[topic]
 
 
 def with_every_gap(assessment: Assessment, hook: str) -> dict[str, Card]:
