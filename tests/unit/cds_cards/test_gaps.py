@@ -9,7 +9,9 @@ import pytest
 
 from cds_cards.criteria import Verdict
 from cds_cards.disease import Population
+from cds_cards.dose_check import DoseCheck
 from cds_cards.gaps import GAP_IDS, gaps
+from cds_cards.orders.entry import NO_DRAFTS, Drafted, OrderEntry
 from cds_cards.record import Answer, PatientRecord
 from tests.unit.build import rec, unread
 from tests.unit.build_assessment import (
@@ -22,6 +24,7 @@ from tests.unit.build_assessment import (
     lungs,
     response,
     risk,
+    screens,
     size,
     treatment,
 )
@@ -29,7 +32,7 @@ from tests.unit.build_assessment import (
 ADULT = Population("in", "adult", (52, 52))
 
 
-def found(record: PatientRecord | None = None, **changes: Any) -> dict[str, str]:
+def found(record: PatientRecord | None = None, entry: OrderEntry = NO_DRAFTS, **changes: Any) -> dict[str, str]:
     assessment = assess_as(**changes)
     result = gaps(
         record or rec(),
@@ -44,6 +47,7 @@ def found(record: PatientRecord | None = None, **changes: Any) -> dict[str, str]
         assessment.levels,
         assessment.body_size,
         knowledge(),
+        entry,
     )
     assert all(gap.why for gap in result)
     ids = [gap.id for gap in result]
@@ -167,7 +171,17 @@ def test_one_gap_for_two_reasons() -> None:
             "combination-start",
             "the day on which the combination was complete is not known",
         ),
+        (
+            {"therapy": treatment("prednisone", complete=False, unread=("MedicationRequest/a", "MedicationRequest/b"))},
+            "medications",
+            "not all medication orders could be read: MedicationRequest/a; MedicationRequest/b",
+        ),
         ({"found": Screens(egfr_unknown=True)}, "egfr", "no eGFR within 30 days"),
+        (
+            {"safety": replace(screens(treatment(), Screens(egfr_unknown=True)), egfr_why="")},
+            "egfr",
+            "no current eGFR",
+        ),
         (
             {"levels": (level("tacrolimus", "unknown"),)},
             "calcineurin-level",
@@ -208,3 +222,21 @@ def test_criteria_are_asked_for_while_the_days_may_be_those_of_the_judgement(
     therapy = replace(treatment("prednisone", "tacrolimus"), days_assessed=days)
     gap = found(therapy=therapy, refractoriness=response("not-assessable", "nnunn")).keys()
     assert ("imaging" in gap) is asked
+
+
+def test_a_search_of_which_nothing_is_said_was_not_given() -> None:
+    assert found(replace(rec(), answers={})) == {
+        key: f"`{key}` was not given; nothing is called absent on that ground"
+        for key in ("allergies", "procedures", "referrals")
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "selected", "asked"),
+    [("not-checked", True, True), ("not-checked", False, False), ("within", True, False), ("above", True, False)],
+)
+def test_a_draft_whose_dose_could_not_be_checked(status: Any, selected: bool, asked: bool) -> None:
+    check = DoseCheck(status, "no amount is stated")
+    draft = Drafted("MedicationRequest/draft", "cyclosporine", selected, check)
+    sentence = "cyclosporine A (MedicationRequest/draft): dose not checked: no amount is stated"
+    assert found(entry=OrderEntry((draft,))) == ({"dose": sentence} if asked else {})

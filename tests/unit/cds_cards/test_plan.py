@@ -322,3 +322,11 @@ def test_the_order_among_cards_of_one_urgency_is_fixed() -> None:
     )
     order = ["rec-6", "rec-4", "rec-5", "rec-9", "rec-10", "rec-8", "rec-7", "rec-2b", "risk", "data-gap"]
     assert list(found) == order
+
+
+def test_a_topic_speaks_when_the_plan_holds_it() -> None:
+    plan = make_plan(assess_as(PAIR, refractoriness=response("probable", "mmnuu")), knowledge(), "patient-view")
+    assert {"rec-4", "rec-5"} <= {item.topic for item in plan.items}
+    assert (plan.speaks("rec-4"), plan.speaks("rec-5"), plan.speaks("rec-6")) == (True, True, False)
+    nothing = make_plan(assess_as(), knowledge(), "order-sign")
+    assert not nothing.speaks("rec-4")
