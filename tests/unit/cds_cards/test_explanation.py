@@ -10,7 +10,7 @@ import pytest
 import fixtures
 from cds_cards.card import Topic
 from cds_cards.criteria import Verdict
-from cds_cards.explanation import BEARS_ON, LABELS, Explanation, explain
+from cds_cards.explanation import BEARS_ON, LABELS, Explanation, Missing, explain
 from cds_cards.gaps import GAP_IDS, DataGap
 from cds_cards.plan import ORDER_ENTRY, PATIENT_VIEW, TRIGGERS, Plan, make_plan
 from service.discovery import SERVICE_OF_HOOK
@@ -19,7 +19,7 @@ from service.respond import examine
 from service.settings import Settings
 from service.wire import decode_request
 from tests.conftest import NOW
-from tests.unit.build_assessment import assess_as, failure, knowledge, response, treatment
+from tests.unit.build_assessment import antibody, assess_as, failure, knowledge, lungs, response, treatment
 
 DECIDED = {"applies": Verdict.MET, "does-not-apply": Verdict.NOT_MET, "unknown": Verdict.UNKNOWN}
 
@@ -103,13 +103,16 @@ def test_a_speaking_topic_shows_the_rule_that_speaks() -> None:
         ("imaging", {"refractoriness": response("not-assessable", "uuuuu")}, ("rec-4", "rec-5")),
         ("imaging", {"refractoriness": response("possible", "muuuu")}, ()),
         ("weight", {}, ()),
+        ("weight", {"respiratory_failure": failure("unknown")}, ()),
+        # unknown, and yet the lungs alone settle all but the early referral
+        ("anti-mda5", {"anti_mda5": antibody("unknown"), "lung_disease": lungs("ild")}, ("rec-7",)),
     ],
 )
 def test_what_a_gap_would_settle(gap: str, changes: dict[str, object], settles: tuple[str, ...]) -> None:
     assessment = assess_as(treatment("prednisone", "tacrolimus"), **changes)
     assessment = replace(assessment, gaps=(DataGap(gap, "not on record"),))
     (missing,) = explain(make_plan(assessment, knowledge(), "patient-view")).missing
-    assert (missing.id, missing.why, missing.settles) == (gap, "not on record", settles)
+    assert missing == Missing(gap, "not on record", settles, BEARS_ON[gap])
 
 
 def test_orders_that_could_not_be_read_would_settle_what_they_leave_open() -> None:

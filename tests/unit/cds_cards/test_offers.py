@@ -25,7 +25,7 @@ from cds_cards.offers import (
 )
 from cds_cards.plan import Plan, make_plan
 from cds_cards.proposals import Action, MedicationProposal, ServiceProposal, Stop, Suggestion
-from tests.unit.build_assessment import Screens, assess_as, knowledge, size, treatment
+from tests.unit.build_assessment import MARK, Screens, assess_as, knowledge, screens, size, treatment
 
 PAIR = treatment("prednisone", "tacrolimus")
 PRESCRIBER = "The dose is the prescriber's decision."
@@ -103,6 +103,14 @@ def test_an_inhibitor_that_is_given_stands_for_the_class(
     assert calcineurin_inhibitors(plan(therapy, found=Screens(feasible=feasible))) == expected
 
 
+def test_of_unmarked_glucocorticoids_the_daily_one_comes_before_the_pulse() -> None:
+    agents = knowledge().agents
+    site = replace(knowledge(), agents={"methylprednisolone": agents["methylprednisolone"], **agents})
+    assert glucocorticoid(plan(guideline=site)) == ("prednisone",)
+    marked = Screens(marked=frozenset({"prednisone", "prednisolone"}))
+    assert glucocorticoid(plan(guideline=site, found=marked)) == ("methylprednisolone",)
+
+
 REGIMENS = (
     ("prednisone", "mycophenolate-mofetil"),
     ("prednisone", "tacrolimus"),
@@ -157,6 +165,12 @@ def test_of_two_regimens_that_add_the_same_the_first_counts() -> None:
     found = plan(treatment("prednisone", "tacrolimus"))
     both = (("prednisone", "rituximab"), ("tacrolimus", "rituximab"))
     assert alternatives(found, both) == (Alternative(("rituximab",), ("prednisone",), False),)
+
+
+def test_beside_the_ester_and_the_acid_stands_the_one_that_the_regimen_names() -> None:
+    found = plan(treatment("mycophenolate-mofetil", "mycophenolic-acid"))
+    for named in ("mycophenolate-mofetil", "mycophenolic-acid"):
+        assert alternatives(found, ((named, "prednisone"),)) == (Alternative(("prednisone",), (named,), False),)
 
 
 def test_an_agent_without_an_atc_code_is_the_same_as_itself_alone() -> None:
@@ -280,6 +294,14 @@ def test_a_mark_stands_in_the_order_before_the_prescriber_s_word() -> None:
     found = medication(plan(found=Screens(marked=frozenset({"tacrolimus"}))), "tacrolimus", "Why").description
     caution = "Caution: Avoid in young women or men who want children (fertility) (Table 1, row 2)."
     assert found.endswith(f"by mouth. Why. {caution} {PRESCRIBER}")
+
+
+def test_a_mark_ends_with_one_full_stop() -> None:
+    safety = screens(treatment(), Screens())
+    mark = replace(MARK, text="Not in deficiency of factor X.")
+    agents = {**safety.agents, "tacrolimus": replace(safety.agents["tacrolimus"], marks=(mark,))}
+    found = medication(plan(safety=replace(safety, agents=agents)), "tacrolimus", "Why").description
+    assert "Caution: Not in deficiency of factor X (Table 1, row 2)." in found
 
 
 def test_each_test_once_before_all_the_agents_that_ask_for_it() -> None:
