@@ -154,3 +154,15 @@ def test_a_dose_that_was_not_checked_is_a_gap(status: Any, selected: bool, told:
     sentence = "cyclosporine A (MedicationRequest/c): dose not checked: no amount"
     assert unchecked(drafted, knowledge()) == sentence
     assert list(dose_gaps(OrderEntry((drafted,)), knowledge())) == [("dose", sentence)] * told
+
+
+def test_two_strengths_of_one_drug_are_judged_together() -> None:
+    def twice(milligrams: float) -> Dose:
+        return Dose(milligrams, 2 * milligrams, 14 * milligrams, daily=True)
+
+    # 60 kg: at most 4.5 mg a day is reported
+    strengths = (draft("tacrolimus", dose=twice(1), id="a"), draft("tacrolimus", dose=twice(2), id="b"))
+    assert [drafted.dose.status for drafted in entry(strengths[0]).drafts] == ["within"]
+    together = entry(*strengths).drafts
+    assert [drafted.dose.status for drafted in together] == ["above", "above"]
+    assert all(drafted.dose.why.startswith("2 drafts of it together: 6 mg a day drafted") for drafted in together)

@@ -14,7 +14,7 @@ from cds_cards.orders.causes import Interaction, interactions
 from cds_cards.orders.entry import AllergyEntry, Drafted, OrderEntry
 from tests.unit.build_assessment import Screens, assess_as, knowledge, screens, treatment
 
-MET, NOT_MET, UNKNOWN = Verdict.MET, Verdict.NOT_MET, Verdict.UNKNOWN
+MET, NOT_MET = Verdict.MET, Verdict.NOT_MET
 WITHIN, ABOVE = DoseCheck("within", ""), DoseCheck("above", "too much")
 MILD = AllergyEntry("a rash on record", False, "AllergyIntolerance/mild")
 GRAVE = AllergyEntry("an allergy on record", True, "AllergyIntolerance/grave")

@@ -27,7 +27,10 @@ from tests.unit.build_assessment import (
 MET, NOT_MET, UNKNOWN = Verdict.MET, Verdict.NOT_MET, Verdict.UNKNOWN
 PAIR = treatment("prednisone", "tacrolimus")
 RUNNING = ("MedicationRequest/prednisone", "MedicationRequest/tacrolimus")
-TWO_UNREAD = {"complete": False, "unread": ("MedicationRequest/a: no drug", "MedicationRequest/b: no date")}
+TWO_UNREAD: dict[str, Any] = {
+    "complete": False,
+    "unread": ("MedicationRequest/a: no drug", "MedicationRequest/b: no date"),
+}
 IN_PART = "the medication orders could not be read in full: MedicationRequest/a: no drug; MedicationRequest/b: no date"
 MEDICATIONS = ("medications",)
 UNFEASIBLE = "no calcineurin inhibitor is feasible: eGFR 22 (cyclosporine); eGFR 22 (tacrolimus)"
