@@ -25,7 +25,7 @@ def drafted_monitoring(plan: Plan, item: PlanItem) -> Card:
     """Order the level with the drug."""
     drafts = unmonitored_drafts(plan.assessment, plan.guideline)
     names, agents = names_of(plan, drafts), tuple(dict.fromkeys(draft.agent for draft in drafts))
-    lead = f"{names} drafted: order a blood level with it"
+    lead = f"{names} drafted: order a blood level as well"
     known = [level for level in plan.assessment.levels if level.agent in agents]
     barriers = plan.assessment.safety.cni_reasons
     detail = Detail(

@@ -34,7 +34,7 @@ def pregnancy_card(plan: Plan, item: PlanItem) -> Card:
         suggestions = removal(plan, drafts, f"Pregnancy on record: {safety.pregnant_why}")
     elif safety.childbearing:
         lead, found = f"{names} drafted: a pregnancy is possible", f"{safety.childbearing_why}; {safety.pregnant_why}"
-        why = f"{names} is drafted: a pregnancy is possible and no current negative test is on record"
+        why = f"{names} drafted: a pregnancy is possible and no current negative test is on record"
         suggestions = (alone(order(plan, "test", "hcg", why)),) if safety.test_due else ()
     else:
         lead = f"{names} drafted for a man: ask about the wish for children before it"
@@ -67,7 +67,7 @@ def allergy_card(plan: Plan, item: PlanItem) -> Card:
     entries = [entry for draft in drafts for entry in draft.allergies]
     texts = dict.fromkeys(inert(f"{entry.text}: {entry.evidence}") for entry in entries)
     detail = Detail(
-        lead=f"{names} drafted: an allergy or intolerance to it is on record",
+        lead=f"{names} drafted: an allergy or intolerance is on record",
         first=unread_drafts(plan),
         found=(*texts, *draft_lines(plan, drafts), regimen_line(plan), *disease_lines(plan)),
         rule=(NO_GRADE,),
@@ -79,7 +79,7 @@ def allergy_card(plan: Plan, item: PlanItem) -> Card:
         unknown=(*unchecked_lines(plan, drafts), *gap_lines(plan, "allergies")),
     )
     suggestions = removal(plan, critical, "An allergy to it is on record")
-    return draft_card(item, f"{names} drafted: an allergy or intolerance to it is on record", detail, suggestions)
+    return draft_card(item, f"{names} drafted: an allergy or intolerance is on record", detail, suggestions)
 
 
 def interaction_card(plan: Plan, item: PlanItem) -> Card:

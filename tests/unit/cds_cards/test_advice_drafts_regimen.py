@@ -204,9 +204,9 @@ def test_both_levels_are_ordered_and_what_speaks_against_the_inhibitors_is_told(
         referrals="missing",
     )["rec-2b"]
     assert told(card) == lines(f"""
-        Cyclosporine A and tacrolimus drafted: order a blood level with it (rec-2b)
+        Cyclosporine A and tacrolimus drafted: order a blood level as well (rec-2b)
         info, any
-        **Cyclosporine A and tacrolimus drafted: order a blood level with it**
+        **Cyclosporine A and tacrolimus drafted: order a blood level as well**
         - Could not read: MedicationRequest/lost (its value could not be read). What it holds is not known; check the
           running treatment first.
         - Could not read among the drafts: MedicationRequest/unreadable (its value could not be read). What it orders

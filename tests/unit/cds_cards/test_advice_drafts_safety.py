@@ -59,7 +59,7 @@ def test_where_a_pregnancy_is_possible_a_test_comes_first() -> None:
         **Not known**
         - Cyclophosphamide (MedicationRequest/cyc): dose not checked: no dosage instruction.
         [Pregnancy test (hCG)]
-        create: Pregnancy test (hCG). Cyclophosphamide is drafted: a pregnancy is possible and no current negative
+        create: Pregnancy test (hCG). Cyclophosphamide drafted: a pregnancy is possible and no current negative
           test is on record.
     """)
 
@@ -149,9 +149,9 @@ def test_only_what_a_critical_allergy_speaks_against_is_removed() -> None:
         allergies="partial",
     )["safety-allergy"]
     assert told(card) == lines(rf"""
-        Cyclophosphamide and rituximab drafted: an allergy or intolerance to it is on record
+        Cyclophosphamide and rituximab drafted: an allergy or intolerance is on record
         critical, any
-        **Cyclophosphamide and rituximab drafted: an allergy or intolerance to it is on record**
+        **Cyclophosphamide and rituximab drafted: an allergy or intolerance is on record**
         - Could not read among the drafts: MedicationRequest/unreadable (its value could not be read). What it orders
           is not counted; check it first.
         **Found**

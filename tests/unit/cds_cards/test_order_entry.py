@@ -682,8 +682,8 @@ def section(card: Card, title: str) -> list[str]:
             "rec-2b",
             (drug("tacrolimus", id="tac"), GC),
             {},
-            "Tacrolimus drafted: order a blood level with it (rec-2b)",
-            "Tacrolimus drafted: order a blood level with it",
+            "Tacrolimus drafted: order a blood level as well (rec-2b)",
+            "Tacrolimus drafted: order a blood level as well",
             (
                 "Drafted: tacrolimus (MedicationRequest/tac).",
                 "No open order of its level is on record or among the drafts.",
@@ -709,8 +709,8 @@ def section(card: Card, title: str) -> list[str]:
             "safety-allergy",
             (drug("tacrolimus", id="tac"), GC, allergy("tacrolimus", kind="allergy", id="al")),
             {},
-            "Tacrolimus drafted: an allergy or intolerance to it is on record",
-            "Tacrolimus drafted: an allergy or intolerance to it is on record",
+            "Tacrolimus drafted: an allergy or intolerance is on record",
+            "Tacrolimus drafted: an allergy or intolerance is on record",
             (
                 "Allergy to tacrolimus on record (type allergy): AllergyIntolerance/al.",
                 "Drafted: tacrolimus (MedicationRequest/tac).",
