@@ -21,6 +21,8 @@ WEIGHT, HEIGHT = res("weight", 60, 1), res("height", 165, 100)
 SIZE = BodySize(WEIGHT, HEIGHT, 2.0, (), "60 kg of 2026-02-28, 165 cm of 2025-11-21")
 NO_SIZE = BodySize(None, None, None, (("weight", "none"), ("height", "none")))
 NO_AGE = BodySize(None, None, None, (("age", "age unknown"),))
+LEVEL = "a blood level is on record: the level guides the dose"
+NO_PULSE = "below 250 mg a day it is no pulse (site policy)"
 
 
 @pytest.fixture(scope="module")
@@ -304,3 +306,93 @@ def test_what_is_within_names_what_is_reported(guideline: Guideline) -> None:
     assert found.why == "2000 mg a day drafted, reported up to 3000 mg a day"
     route = check("methylprednisolone", single(1000), guideline, route="oral")
     assert route.why == "its route is oral, and Table 2 reports iv"
+    either = check("cyclosporine", daily(100), guideline, route="sc")
+    assert either.why == "its route is sc, and Table 2 reports oral or iv"
+
+
+@pytest.mark.parametrize(
+    ("agent", "dose", "more", "expected"),
+    [
+        (
+            "methotrexate",
+            Dose(per_administration=15),
+            {},
+            DoseCheck("not-checked", "its timing is not stated", ("up to 25 mg a week by mouth or under the skin",)),
+        ),
+        (
+            "rituximab",
+            single(10, basis="per-kg"),
+            {"size": NO_SIZE},
+            DoseCheck("not-checked", "weight and height not known; weight not known", ("350–375 mg/m² IV", "1 g IV")),
+        ),
+        (
+            "prednisone",
+            daily(300),
+            {"combination_days": (29, 40)},
+            DoseCheck(
+                "not-checked", "a glucocorticoid on day 29 of the combination; checked up to day 28 (site policy)"
+            ),
+        ),
+        ("tacrolimus", daily(50), {"levelled": ["tacrolimus"]}, DoseCheck("not-checked", LEVEL)),
+        ("methylprednisolone", daily(249.9), {}, DoseCheck("not-checked", NO_PULSE)),
+        ("dexamethasone", daily(400), {}, DoseCheck("not-checked", "Table 2 reports no dose of dexamethasone")),
+        ("prednisone", daily(300), {"size": NO_AGE}, DoseCheck("not-checked", "the age is not known")),
+        (
+            "mycophenolate-mofetil",
+            daily(60, basis="per-kg", uniform=False),
+            {},
+            DoseCheck(
+                "above",
+                "60 mg/kg a day drafted, reported up to 50 mg/kg a day "
+                "(3000 mg a day at 60 kg of 2026-02-28, 165 cm of 2025-11-21)",
+                ("1–3 g/day by mouth",),
+                basis="per-kg",
+                not_lowered="the order has no single amount that could be lowered",
+            ),
+        ),
+    ],
+)
+def test_the_whole_answer(
+    agent: str, dose: Dose, more: dict[str, Any], expected: DoseCheck, guideline: Guideline
+) -> None:
+    assert check(agent, dose, guideline, **more) == expected
+
+
+def test_what_two_administrations_of_a_day_bring_may_be_a_pulse(guideline: Guideline) -> None:
+    """250 mg a day make a pulse, in one or in two parts."""
+    assert check("methylprednisolone", daily(125, 2), guideline).status == "within"
+    assert check("methylprednisolone", daily(124.9, 2), guideline).status == "not-checked"
+    assert check("methylprednisolone", Dose(per_administration=250), guideline).status == "within"
+
+
+def test_a_single_dose_without_timing_is_lowered(guideline: Guideline) -> None:
+    found = check("cyclophosphamide", Dose(per_administration=2500), guideline)
+    assert (found.status, found.lowered, found.not_lowered) == ("above", 2000, "")
+
+
+@pytest.mark.parametrize(
+    ("increment", "lowered"),
+    [
+        (6600.0, 19800),  # 118.8 g in six doses
+        (6666.0, 19998),
+        (6700.0, None),  # 20.1 g six times are 0.5 % above the 120 g of a course, and no tolerance is proposed
+        (7000.0, None),
+    ],
+)
+def test_what_is_proposed_keeps_the_course_without_tolerance(
+    increment: float, lowered: float | None, guideline: Guideline
+) -> None:
+    """Immunoglobulin, 24 g a day on at most 5 days; each dose in range, six of them not."""
+    found = check("immunoglobulin", on_days(21900, 6), guideline, increment=increment)
+    assert (found.status, found.lowered) == ("above", lowered)
+    nothing = "no smaller amount per administration of this product keeps the bound"
+    assert found.not_lowered == ("" if lowered else nothing)
+
+
+def test_what_may_be_tablets_is_not_held_against_a_course_of_infusions(guideline: Guideline) -> None:
+    agent = guideline.agents["cyclophosphamide"]
+    six = replace(agent, regimens=tuple(replace(item, course=6) for item in agent.regimens))
+    moved = replace(guideline, agents={**guideline.agents, agent.id: six})
+    dose = Dose(150, 150, 1050, 13500, daily=True)
+    assert check(agent.id, dose, moved).status == "not-checked"
+    assert check(agent.id, dose, moved, route="iv").status == "above"

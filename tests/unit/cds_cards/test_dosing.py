@@ -63,6 +63,7 @@ def test_mosteller(guideline: Guideline) -> None:
         ([res("weight", 60, ago(9)), res("weight", 57, ago(2), preliminary=True)], 60),
         ([res("weight", 200, ago(2), comparator=">")], None),
         ([res("weight", 0, ago(2))], None),
+        ([res("weight", 0.5, ago(2))], 0.5),
         ([res("weight", None, ago(2))], None),
         ([unread("observations", "weight", when=ago(1))], None),
         ([unread("observations", "weight", when=ago(1)), res("weight", 60, ago(9))], 60),
@@ -90,6 +91,9 @@ def test_weight(facts: list[Any], kg: float | None, guideline: Guideline) -> Non
         ("1970-05-04", [res("height", 120, "1979-01-01"), res("height", 163, "2019-01-01")], 163),
         ("1970-05-04", [res("height", 163, "2019-01-01"), res("height", 160, "2020-01-01", preliminary=True)], 163),
         ("1970-05-04", [res("height", 163, "2019"), res("height", 165, "2019-06-01")], None),
+        # of two heights of one moment the lower one: it gives the lower dose
+        ("1970-05-04", [res("height", 165, "2019-01-01"), res("height", 160, "2019-01-01")], 160),
+        ("1970-05-04", [res("height", 160, "2019-01-01"), res("height", 165, "2019-01-01")], 160),
         ("1970-05-04", [], None),
     ],
 )
@@ -137,7 +141,7 @@ def test_the_regimens_of_table_2_at_60_kg_and_165_cm(
 ) -> None:
     found = dose_range(regimen(guideline, name), sized(guideline))
     assert (found.low, found.high) == (pytest.approx(low, abs=0.001), pytest.approx(high, abs=0.001))
-    assert found.unit == unit
+    assert (found.regimen, found.unit) == (name, unit)
     assert found.missing == ""
 
 
@@ -287,3 +291,42 @@ def test_a_range_is_rounded_by_its_upper_bound(
     assert (found.shown_low, found.shown_high) == shown
     assert found.text == f"{shown[0]:g}–{shown[1]:g} mg/day for this patient ({kg:g} kg); reported: as reported"
     assert (found.low, found.high) == (pytest.approx(low * kg), pytest.approx(high * kg))
+
+
+def test_the_days_of_a_size_are_those_of_the_hospitals_zone(guideline: Guideline) -> None:
+    """Three in the morning (UTC) belongs to the day before in Los Angeles."""
+    pacific = replace(guideline, policy=replace(guideline.policy, zone="America/Los_Angeles"))
+    facts = (res("weight", 60, "2026-02-20T03:00:00Z"), res("height", 165, "2019-02-20T03:00:00Z"))
+    assert measure(rec(*facts), pacific).basis == "60 kg of 2026-02-19, 165 cm of 2019-02-19"
+    old = measure(rec(res("weight", 60, "2025-02-20T03:00:00Z")), pacific)
+    assert dict(old.gaps)["weight"] == "the latest, of 2025-02-19, is not surely within 90 days"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("cyclophosphamide-iv", "830–1650 mg for this patient (1.66 m², Mosteller); reported: 0.5–1 g/m² IV"),
+        ("tacrolimus", "3.6–4.5 mg/day for this patient (60 kg); reported: 0.06–0.075 mg/kg/day by mouth"),
+        ("mycophenolate", "1–3 g/day by mouth"),
+    ],
+)
+def test_a_dose_names_the_size_that_it_is_computed_from(name: str, text: str, guideline: Guideline) -> None:
+    assert dose_range(regimen(guideline, name), sized(guideline)).text == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [(90.2, 99.5, (91, 99)), (96.2, 100.5, (100, 100)), (9.02, 9.95, (9.1, 9.9)), (9.2, 10.5, (10, 10))],
+)
+def test_the_steps_change_at_ten_and_a_hundred(low: float, high: float, shown: tuple[float, float]) -> None:
+    item = Regimen("x", low, high, "mg/kg/day", ("iv",), "daily", "as reported")
+    found = dose_range(item, replace(UNKNOWN_SIZE, weight=res("weight", 1, 1)))
+    assert (found.shown_low, found.shown_high) == shown
+    amount = f"{shown[0]:g}" if shown[0] == shown[1] else f"{shown[0]:g}–{shown[1]:g}"
+    assert found.text == f"{amount} mg/day for this patient (1 kg); reported: as reported"
+
+
+def test_a_weight_without_a_number_is_no_size() -> None:
+    item = Regimen("x", 1, 2, "mg/kg/day", ("iv",), "daily", "as reported")
+    with pytest.raises(ValueError, match="weight without a number"):
+        dose_range(item, replace(UNKNOWN_SIZE, weight=res("weight", None, 1)))

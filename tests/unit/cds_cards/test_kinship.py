@@ -46,6 +46,23 @@ def test_rivals(guideline: Guideline, agent: str, rivalry: str, others: set[str]
     assert others <= rivals[rivalry]
 
 
+def test_every_rival_of_every_agent(guideline: Guideline) -> None:
+    """A second calcineurin inhibitor, a second JAK inhibitor, a JAK inhibitor beside a biologic: and nothing else."""
+    biologics = {name for name, agent in guideline.agents.items() if "biologic" in agent.roles}
+    jaks = {name for name, agent in guideline.agents.items() if agent.agent_class == "jak-inhibitor"}
+    assert {"rituximab", "basiliximab", "infliximab"} <= biologics
+    assert {"tofacitinib", "baricitinib"} <= jaks
+    expected: dict[str, dict[str, set[str]]] = {name: {} for name in guideline.agents}
+    expected |= {name: {"jak-with-biologic": jaks} for name in biologics}
+    expected |= {name: {"jak-with-biologic": biologics, "second-jak": jaks - {name}} for name in jaks}
+    expected["cyclosporine"] = {"second-cni": {"tacrolimus"}}
+    expected["tacrolimus"] = {"second-cni": {"cyclosporine"}}
+    known = kinship(guideline)
+    assert {name: {str(rule): set(rivals) for rule, rivals in known[name].rivals.items()} for name in known} == expected
+    for name, kin in known.items():
+        assert kin.watched == kin.own.union(*expected[name].values())
+
+
 def test_calcineurin_inhibitors_and_glucocorticoids_replace_their_own_class(guideline: Guideline) -> None:
     lineage = families(guideline).lineage
     assert calcineurin_inhibitors(guideline) == ("cyclosporine", "tacrolimus")
