@@ -15,7 +15,7 @@ from cds_cards.marks import Mark
 from cds_cards.record import PatientRecord
 from cds_cards.safety import Safety, Suitability, safety
 from cds_cards.therapy import Course, Therapy
-from tests.unit.build import AS_OF, at, dx, person, rec, res, unread
+from tests.unit.build import AS_OF, allergy, at, dx, order, person, rec, res, unread
 
 UNTREATED = Therapy("untreated", "induction", "", True, (), frozenset())
 
@@ -44,6 +44,19 @@ def test_what_runs_is_named_since_its_day_in_the_hospitals_zone_and_by_what_stil
     why, evidence = "tacrolimus runs since 2026-02-19", ("MedicationRequest/active",)
     assert found.agents["tacrolimus"].exclusions == (Exclusion("running", why, evidence),)
     assert found.agents["cyclosporine"].exclusions == (Exclusion("second-cni", why, evidence),)
+
+
+def test_the_days_of_an_allergy_and_a_prohibition_are_those_of_the_hospitals_zone(guideline: Guideline) -> None:
+    """Three in the morning (UTC) belongs to the day before in Los Angeles."""
+    pacific = replace(guideline, policy=replace(guideline.policy, zone="America/Los_Angeles"))
+    night = "2026-02-20T03:00:00Z"
+    against = order("rituximab", night, prohibited=True, id="no")
+    found = screen(rec(allergy("tacrolimus", when=night), against), pacific)
+    why, evidence = "allergy to tacrolimus on record, recorded 2026-02-19", ("AllergyIntolerance/tacrolimus",)
+    assert found.agents["tacrolimus"].exclusions == (Exclusion("allergy", why, evidence),)
+    assert found.cni_reasons == {"tacrolimus": why}
+    why, evidence = "an order of 2026-02-19 says not to give rituximab", ("MedicationRequest/no",)
+    assert found.agents["rituximab"].exclusions == (Exclusion("prohibited", why, evidence),)
 
 
 def test_marks_about_fertility_rank_and_the_others_are_only_shown(guideline: Guideline) -> None:

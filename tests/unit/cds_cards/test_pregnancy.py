@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from cds_cards.guideline import Guideline
 from cds_cards.knowledge import load_guideline
 from cds_cards.pregnancy import Pregnancy, pregnancy
-from tests.unit.build import AS_OF, dx, person, rec, res
+from tests.unit.build import AS_OF, dx, person, rec, res, unread
 
 NONE = "no usable pregnancy status or test on record"
 
@@ -82,3 +83,90 @@ def test_a_status_in_words_by_its_age(words: str, when: str, expected: Pregnancy
 def test_a_status_in_words_that_has_aged_out_beside_a_man_leaves_his_sex(guideline: Guideline) -> None:
     record = rec(said("not pregnant", "2025"), who=person("male"))
     assert pregnancy(record, guideline, AS_OF) == Pregnancy("no", "recorded sex: male")
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("Pregnant", "yes"),
+        ("pregnancy", "yes"),
+        ("embarazada", "yes"),
+        ("embarazo", "yes"),
+        ("gestante", "yes"),
+        ("gravid", "yes"),
+        ("no pregnancy", "no"),
+        ("not pregnant", "no"),
+        ("non gravid", "no"),
+        ("without pregnancy", "no"),
+        ("sin embarazo", "no"),
+        # what follows the word denies something else
+        ("pregnant, no complication", "yes"),
+        ("possible pregnancy", "unknown"),
+        ("possibly pregnant", "unknown"),
+        ("pregnancy probable", "unknown"),
+        ("suspected pregnancy", "unknown"),
+        ("pregnancy unknown", "unknown"),
+        ("unsure whether pregnant", "unknown"),
+        ("not pregnant yet", "unknown"),
+        ("posible embarazo", "unknown"),
+        ("sospecha de embarazo", "unknown"),
+        ("see chart", "unknown"),
+    ],
+)
+def test_a_status_in_words(words: str, status: str, guideline: Guideline) -> None:
+    """An older denial shows whether the words leave the question open or say nothing."""
+    denied = res("pregnancy-status", None, "2026-01-10", words=("not pregnant",), recorded="denied", id="old")
+    found = pregnancy(rec(said(words, "2026-02-20"), denied), guideline, AS_OF)
+    assert found.status == ("no" if words == "see chart" else status)
+    assert found.evidence == (("Observation/old",) if words == "see chart" else ("Observation/status",))
+
+
+def test_the_days_are_those_of_the_hospitals_zone(guideline: Guideline) -> None:
+    """Three in the morning (UTC) belongs to the day before in Los Angeles."""
+    pacific = replace(guideline, policy=replace(guideline.policy, zone="America/Los_Angeles"))
+    night = "2026-02-25T03:00:00Z"
+    ended = dx("pregnancy", onset="2025-06-01", clinical="resolved", abated=night)
+    for fact, why in (
+        (said("pregnant", night), "pregnancy status “pregnant” of 2026-02-24"),
+        (dx("pregnancy", onset=night), "pregnancy on the problem list, dated 2026-02-24"),
+        (ended, "pregnancy recorded as ended 2026-02-24"),
+    ):
+        assert pregnancy(rec(fact), pacific, AS_OF).why == why
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (
+            [res("hcg", None, "2026-02-25", interpretation=("NEG",), recorded="NEG", id="t")],
+            Pregnancy("no", "pregnancy test “NEG” of 2026-02-25", ("Observation/t",), tested=True),
+        ),
+        (
+            [
+                res("hcg", None, "2026-02-25", interpretation=("NEG",), recorded="NEG", id="t"),
+                said("not pregnant", "2026-02-27"),
+            ],
+            Pregnancy("no", "pregnancy status “not pregnant” of 2026-02-27", ("Observation/status",), tested=True),
+        ),
+        (
+            [
+                res("hcg", None, "2026-02-25", interpretation=("POS",), recorded="POS", id="t"),
+                said("pregnant", "2026-02-25"),
+            ],
+            Pregnancy(
+                "yes",
+                "pregnancy status “pregnant” of 2026-02-25; pregnancy test “POS” of 2026-02-25",
+                ("Observation/status", "Observation/t"),
+            ),
+        ),
+        (
+            [unread("observations", "hcg", when="2026-02-25", id="t")],
+            Pregnancy(
+                "unknown", "a pregnancy entry could not be read (its value could not be read)", ("Observation/t",)
+            ),
+        ),
+    ],
+)
+def test_the_whole_answer(facts: list[Any], expected: Pregnancy, guideline: Guideline) -> None:
+    for order in (facts, facts[::-1]):
+        assert pregnancy(rec(*order), guideline, AS_OF) == expected
