@@ -396,3 +396,43 @@ def test_what_may_be_tablets_is_not_held_against_a_course_of_infusions(guideline
     dose = Dose(150, 150, 1050, 13500, daily=True)
     assert check(agent.id, dose, moved).status == "not-checked"
     assert check(agent.id, dose, moved, route="iv").status == "above"
+
+
+def test_a_dose_without_timing_that_is_no_pulse_is_not_checked(guideline: Guideline) -> None:
+    for once in (100, 249.9):
+        found = check("methylprednisolone", Dose(per_administration=once), guideline)
+        assert found == DoseCheck("not-checked", NO_PULSE)
+
+
+def test_what_may_be_tablets_is_not_held_against_an_infusion_by_the_sum_of_its_day(guideline: Guideline) -> None:
+    assert check("cyclophosphamide", daily(800, 3), guideline).status == "not-checked"
+    assert check("cyclophosphamide", daily(800, 3), guideline, route="iv").status == "above"
+    assert check("cyclophosphamide", daily(2101), guideline).status == "above"
+
+
+@pytest.mark.parametrize(
+    ("agent", "dose", "why", "not_lowered"),
+    [
+        (
+            "rituximab",
+            single(2000),
+            "2000 mg per administration drafted; above 1000 mg is always too much (site policy); "
+            "2000 mg per administration drafted, reported up to 750 mg per administration "
+            "(375 mg/m² per administration at 60 kg of 2026-02-28, 165 cm of 2025-11-21); "
+            "2000 mg per administration drafted, reported up to 1000 mg per administration",
+            "",
+        ),
+        (
+            "cyclosporine",
+            daily(600),
+            "600 mg a day drafted, reported up to 300 mg a day "
+            "(5 mg/kg a day at 60 kg of 2026-02-28, 165 cm of 2025-11-21)",
+            "no amount is proposed for a calcineurin inhibitor",
+        ),
+    ],
+)
+def test_why_a_dose_is_above_in_whole_sentences(
+    agent: str, dose: Dose, why: str, not_lowered: str, guideline: Guideline
+) -> None:
+    found = check(agent, dose, guideline)
+    assert (found.status, found.why, found.not_lowered) == ("above", why, not_lowered)
