@@ -210,6 +210,8 @@ def test_the_smallest_pulse_of_methylprednisolone_is_checked(guideline: Guidelin
         ("mycophenolate-mofetil", daily(5000), 4000.0, None),
         ("tofacitinib", daily(10, 2), 5.0, 5),
         ("tofacitinib", daily(11, 1), 11.0, None),
+        ("tofacitinib", daily(2, 10), 1.0, 1),
+        ("tofacitinib", daily(1, basis="per-kg"), None, 0.1),
         ("pirfenidone", daily(801, 3), 267.0, 267),
         ("pirfenidone", daily(801, 3), None, 267),
         ("azathioprine", daily(250), 50.0, 150),
