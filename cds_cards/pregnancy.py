@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,17 +12,13 @@ from cds_cards.criteria import Verdict
 from cds_cards.guideline import Guideline
 from cds_cards.on_record import lasting
 from cds_cards.policy import Policy
-from cds_cards.presence import in_words, positivity
+from cds_cards.pregnancy_words import Says, as_says, in_words
+from cds_cards.presence import positivity
 from cds_cards.record import Diagnosis, PatientRecord, Result
 from cds_cards.timeline import When, aged_at_most
 
-Says = Literal["yes", "no", "possible"]
-
 # The meaning of a coded status stands in `knowledge/observations.toml`; "possible" and "unknown" leave it open.
 _MEANINGS: dict[str, Says] = {"pregnant": "yes", "not-pregnant": "no", "undecided": "possible"}
-_WORDS = frozenset({"pregnant", "pregnancy", "embarazada", "embarazo", "gestante", "gravid"})
-_NEGATORS = frozenset({"no", "not", "non", "without", "sin"})
-_DOUBT = frozenset({"possible", "possibly", "probable", "suspected", "unknown", "unsure", "yet", "posible", "sospecha"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +68,7 @@ def _signs(record: PatientRecord, guideline: Guideline, as_of: datetime) -> Iter
     yield from _of_results(stated, policy, as_of)
     # In a man a raised hCG speaks of a tumour, not of a pregnancy.
     tests = ("hcg",) if record.person.sex != "male" else ()
-    yield from _of_results(((item, _as_says(positivity(item))) for item in record.results_of(*tests)), policy, as_of)
+    yield from _of_results(((item, as_says(positivity(item))) for item in record.results_of(*tests)), policy, as_of)
     for diagnosis in record.diagnoses:
         if "pregnancy" in diagnosis.concepts:
             yield from _of_condition(diagnosis, days, as_of, zone)
@@ -130,27 +125,10 @@ def _counts(says: Says, when: When | None, days: float, as_of: datetime) -> Says
 def _status_says(result: Result, meanings: Mapping[str, str]) -> Says | None:
     """By its codes, else its words, else its flag; several that differ leave it open."""
     said = {_MEANINGS[meanings[answer]] for answer in result.answers if answer in meanings}
-    said = said or {says for says in map(_in_words, result.words) if says is not None}
+    said = said or {says for says in map(in_words, result.words) if says is not None}
     if not said:
-        return None if result.flag is None else _as_says(Verdict.of(result.flag))
+        return None if result.flag is None else as_says(Verdict.of(result.flag))
     return said.pop() if len(said) == 1 else "possible"
-
-
-def _in_words(text: str) -> Says | None:
-    tokens = re.findall(r"[^\W\d_]+", text.lower())
-    named = next((place for place, token in enumerate(tokens) if token in _WORDS), None)
-    if named is None:
-        verdict = in_words(text)
-        return None if verdict is None else _as_says(verdict) or "possible"
-    if _DOUBT & set(tokens):
-        return "possible"
-    return "no" if _NEGATORS & set(tokens[:named]) else "yes"
-
-
-def _as_says(verdict: Verdict) -> Says | None:
-    if verdict is Verdict.UNKNOWN:
-        return None
-    return "yes" if verdict is Verdict.MET else "no"
 
 
 def _latest(signs: Iterable[_Sign]) -> tuple[_Sign, ...]:

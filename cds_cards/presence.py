@@ -38,22 +38,23 @@ _ANSWERS = {
 }
 
 
-def _words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text, each once."""
     return frozenset(text.split())
 
 
-_FOUND = _words(
+_FOUND = word_set(
     """detected detectable detectado detectada detectados detectadas detecta detectan reactive reactivo reactiva
     present presente presentes"""
 )
 """Words of finding something: *not* before them makes them negative."""
-_POSITIVE = _words("""positive positivo positiva positivos positivas pos seropositive seropositivo seropositiva""")
-_NEGATIVE = _words(
+_POSITIVE = word_set("""positive positivo positiva positivos positivas pos seropositive seropositivo seropositiva""")
+_NEGATIVE = word_set(
     """negative negativo negativa negativos negativas neg seronegative seronegativo seronegativa undetected
     undetectable indetectable indetectables nonreactive absent ausente ausentes"""
 )
-_NEGATORS = _words("no not non none sin without")
-_DOUBT = _words(
+_NEGATORS = word_set("no not non none sin without")
+_DOUBT = word_set(
     """weak weakly borderline equivocal indeterminate inconclusive conclusive doubtful questionable grey gray trace low
     faint slight slightly intermediate possible possibly probable probably suspected presumptive false pending invalid
     insufficient unable unclear unknown repeat limit below under control previous previously prior history
