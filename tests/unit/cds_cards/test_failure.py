@@ -212,3 +212,72 @@ def test_a_sign_is_no_number(guideline: Guideline) -> None:
 def test_before_day_seven_signs_count_from_the_start(guideline: Guideline) -> None:
     nothing = criterion(guideline, "imaging", start=6)
     assert nothing.why == f"{IMAGING}: nothing recorded from day 0 of the step of therapy and within 14 days"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ((60, None), (75, "<"), NOT_MET),
+        ((60, None), (80, "<"), UNKNOWN),
+        ((60, None), (75, ">"), MET),
+        ((60, None), (70, ">"), UNKNOWN),
+        ((60, "<"), (75, None), MET),
+        ((60, "<"), (70, None), UNKNOWN),
+        ((60, ">"), (75, None), NOT_MET),
+        ((60, ">"), (80, None), UNKNOWN),
+    ],
+)
+def test_censored_gradients(
+    guideline: Guideline, before: tuple[float, str | None], after: tuple[float, str | None], verdict: Verdict
+) -> None:
+    """A rise by 15 mmHg counts."""
+    facts = [
+        res("a-a-gradient", value, when, comparator=comparator)
+        for when, (value, comparator) in ((BASELINE, before), (LATER, after))
+    ]
+    assert criterion(guideline, "a-a-gradient", *facts).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ("<", 239, UNKNOWN),
+        ("<", 240, NOT_MET),
+        (">", 240, MET),
+        (">", 250, UNKNOWN),
+    ],
+)
+def test_a_ratio_against_a_censored_baseline(guideline: Guideline, before: str, after: float, verdict: Verdict) -> None:
+    """300 at the baseline, or less, or more; a fall to 80 % of it counts."""
+    base = res("pf-ratio", 300, BASELINE, comparator=before)
+    assert criterion(guideline, "a-a-gradient", base, res("pf-ratio", after, LATER)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"), [("<", 650, MET), ("<", 600, UNKNOWN), (">", 650, NOT_MET), (">", 700, UNKNOWN)]
+)
+def test_ferritin_against_a_censored_baseline(
+    guideline: Guideline, before: str, after: float, verdict: Verdict
+) -> None:
+    base = ferritin(500, BASELINE, comparator=before)
+    found = criterion(guideline, "ferritin", base, ferritin(after, LATER))
+    assert (found.verdict, found.oxygen_differed) == (verdict, False)
+
+
+def test_oxygen_that_may_have_differed_leaves_the_ratio_open(guideline: Guideline) -> None:
+    """Of the last day one gradient was drawn on room air at eight, another at no stated hour on half oxygen."""
+    eight = datetime(2026, 2, 24, 8, tzinfo=UTC)
+    facts = [
+        *(res("a-a-gradient", 60, BASELINE, id="b"), res("fio2", 0.21, BASELINE, id="b")),
+        *(res("a-a-gradient", 90, eight, id="air"), res("fio2", 0.21, eight, id="air")),
+        *(res("a-a-gradient", 90, "2026-02-24", id="more"), res("fio2", 0.5, "2026-02-24", id="more")),
+        *(res("pf-ratio", 300, BASELINE, id="first"), res("pf-ratio", 200, LATER, id="last")),
+    ]
+    found = criterion(guideline, "a-a-gradient", *facts)
+    assert (found.verdict, found.oxygen_differed) == (UNKNOWN, True)
+    assert found.why == (
+        "PaO2/FiO2 300 mmHg on 2026-02-08, then 200 mmHg on 2026-02-24: this does not settle it; FiO2 differed between "
+        "the two times, so PaO2/FiO2 is compared; a fall of at least 20 % counts"
+    )
+    assert (found.baseline and found.baseline.source) == "Observation/first"
+    assert (found.follow_up and found.follow_up.source) == "Observation/last"
