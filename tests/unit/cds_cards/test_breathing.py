@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from cds_cards.disease import RespiratoryFailure, respiratory_failure
 from cds_cards.gas import gases
 from cds_cards.knowledge import load_guideline
+from cds_cards.timeline import When
 from tests.unit.cds_cards.facts import AS_OF, ago, at, procedure, record, result, unread
 
 GUIDELINE = load_guideline()
@@ -132,3 +134,85 @@ def test_the_ratio_in_words(facts, because):
 def test_what_keeps_it_from_being_no_is_told(facts, answers, doubt):
     assert doubt in failing(*facts, answers=answers).because
     assert doubt not in failing(pf(250)).because
+
+
+TUBE = "invasive ventilation runs, or began lately without a recorded end"
+
+
+@pytest.mark.parametrize(
+    ("facts", "answers", "answer", "because"),
+    [
+        (
+            [pf(80)],
+            {},
+            "yes",
+            "PaO2/FiO2 80 mmHg on 2026-02-28 (limit 100 mmHg, within 72 hours)",
+        ),
+        ([pf(250), procedure("invasive-ventilation", "in-progress", ago(2))], {}, "yes", TUBE),
+        ([procedure("invasive-ventilation", "in-progress", ago(2))], {"observations": "missing"}, "yes", TUBE),
+        (
+            [pf(80), procedure("invasive-ventilation", "in-progress", ago(2))],
+            {},
+            "yes",
+            f"PaO2/FiO2 80 mmHg on 2026-02-28 (limit 100 mmHg, within 72 hours); {TUBE}",
+        ),
+        (
+            [result("pf-ratio", 80, at("2026-02-28")), result("pf-ratio", 90, at("2026-02-28T08:00"))],
+            {},
+            "yes",
+            "PaO2/FiO2 80 mmHg on 2026-02-28; PaO2/FiO2 90 mmHg on 2026-02-28 (limit 100 mmHg, within 72 hours)",
+        ),
+        (
+            [pf(250)],
+            {},
+            "no",
+            "PaO2/FiO2 250 mmHg on 2026-02-28 (limit 100 mmHg, within 72 hours); "
+            "no ventilation or ECMO running on record",
+        ),
+        (
+            [pf(150, comparator="<")],
+            {"observations": "partial", "procedures": "partial"},
+            "unknown",
+            "PaO2/FiO2 <150 mmHg on 2026-02-28 (limit 100 mmHg, within 72 hours); this does not settle it; "
+            "the procedures could not be read in full; a newer gas may be among what could not be read",
+        ),
+        (
+            [procedure("ecmo", "in-progress", ago(2)), unread("observations", "pf-ratio")],
+            {},
+            "unknown",
+            "no arterial PaO2/FiO2 on record; ventilation or ECMO may be running; "
+            "a newer gas may be among what could not be read",
+        ),
+    ],
+)
+def test_respiratory_failure_in_words(facts, answers, answer, because):
+    for order in permutations(facts):
+        found = failing(*order, answers=answers)
+        assert (found.life_threatening, found.because) == (answer, because)
+
+
+@pytest.mark.parametrize(
+    ("status", "end", "answer"),
+    [
+        ("in-progress", ago(0), "no"),  # it ended this very minute
+        ("completed", ago(0), "no"),
+        ("in-progress", When(AS_OF, ago(-0.5).start, "today, from now"), "yes"),
+        ("completed", When(AS_OF, ago(-0.5).start, "today, from now"), "unknown"),  # now at the earliest
+        ("completed", When(ago(0, minutes=-1).start, ago(-0.5).start, "later today"), "yes"),
+        ("completed", ago(-1), "yes"),  # tomorrow
+    ],
+)
+def test_ventilation_that_ends_today(status, end, answer):
+    assert failing(pf(250), procedure("invasive-ventilation", status, ago(6), end)).life_threatening == answer
+
+
+@pytest.mark.parametrize("concept", ["invasive-ventilation", "ecmo"])
+def test_a_procedure_that_could_not_be_read_may_be_the_support(concept):
+    assert failing(pf(250), unread("procedures", concept)).life_threatening == "unknown"
+
+
+def test_the_day_of_the_ratio_is_the_sites():
+    policy = replace(GUIDELINE.policy, zone="America/Los_Angeles")
+    patient = record(result("pf-ratio", 80, at("2026-02-28T02:00")))
+    found = respiratory_failure(patient, gases(patient, (55, 55), policy, AS_OF), policy, AS_OF)
+    assert found.because == "PaO2/FiO2 80 mmHg on 2026-02-27 (limit 100 mmHg, within 72 hours)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -324,3 +325,82 @@ def test_of_several_past_conditions_the_earliest_dated_one_is_named():
         found = lungs(*order)
         assert found.because.endswith(": Older, 2025-01-25")
         assert found.evidence == ("Condition/z", "Condition/a", "Condition/0")
+
+
+def test_two_ild_without_a_certain_date_do_not_settle_it():
+    """One has no date, the other could not be read and may have begun at any time until today."""
+    facts = [ild(None), unread("conditions", "ild", when=at("2026-03-01")), low(ago(5))]
+    for order in permutations(facts):
+        assert outcome(*order) == UNSETTLED
+
+
+@pytest.mark.parametrize("concept", ["ild", "rpild"])
+def test_a_condition_that_could_not_be_read_is_told_as_such(concept):
+    assert lungs(unread("conditions", concept)).because == (
+        "a condition that may be an interstitial lung disease could not be read"
+    )
+
+
+@pytest.mark.parametrize("gas", [[], [low(ago(100))], [low(ago(60))]])
+def test_an_ild_that_is_not_rapid_keeps_its_first_date(gas):
+    assert lungs(ild(ago(5)), *gas).earliest == ago(5)
+
+
+def californian(*facts) -> LungDisease:
+    """At a site whose calendar day begins at eight o'clock UTC."""
+    policy, patient = replace(GUIDELINE.policy, zone="America/Los_Angeles"), record(*facts)
+    return lung_disease(patient, gases(patient, (55, 55), policy, AS_OF), policy, AS_OF)
+
+
+@pytest.mark.parametrize(
+    ("onset", "gas", "because"),
+    [
+        (
+            "2026-01-10T02:00",
+            "2026-02-10T12:00",
+            "ILD since 2026-01-09; hypoxaemia of the last 90 days lies more than 31 days from it: not called rapid",
+        ),
+        (
+            "2026-01-10T09:00",
+            "2026-02-10T12:00",
+            "inferred from ILD since 2026-01-10 and hypoxaemia 31 days later (PaO2 50 mmHg on 2026-02-10 "
+            "(limit 60 mmHg))",
+        ),
+        (
+            "2026-02-11T02:00",
+            "2026-01-10T12:00",
+            "inferred from ILD since 2026-02-10 and hypoxaemia 31 days earlier (PaO2 50 mmHg on 2026-01-10 "
+            "(limit 60 mmHg))",
+        ),
+        (
+            "2026-02-11T09:00",
+            "2026-01-10T12:00",
+            "ILD since 2026-02-11; hypoxaemia of the last 90 days lies more than 31 days from it: not called rapid",
+        ),
+        (
+            "2026-02-10T02:00",
+            "2026-02-10T09:00",
+            "inferred from ILD since 2026-02-09 and hypoxaemia 1 days later (PaO2 50 mmHg on 2026-02-10 "
+            "(limit 60 mmHg))",
+        ),
+    ],
+)
+def test_the_days_between_ild_and_hypoxaemia_are_the_sites(onset, gas, because):
+    assert californian(ild(at(onset)), low(at(gas))).because == because
+
+
+@pytest.mark.parametrize(
+    ("began", "because"),
+    [
+        ("2026-01-20T02:00", "ILD since 2026-02-20, but home oxygen (2026-01-19) more than 31 days before it: "),
+        ("2026-01-20T09:00", "inferred from ILD since 2026-02-20 and hypoxaemia 4 days later "),
+    ],
+)
+def test_the_day_of_home_oxygen_is_the_sites(began, because):
+    facts = [ild(at("2026-02-20T12:00")), low(at("2026-02-24T12:00")), condition("home-oxygen", began=at(began))]
+    assert californian(*facts).because.startswith(because)
+
+
+def test_the_day_of_a_recorded_rpild_is_the_sites():
+    found = californian(rpild(label="RP-ILD", began=at("2026-02-20T02:00")))
+    assert found.because == "recorded as rapidly progressive ILD: RP-ILD, 2026-02-19"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations, product
 
 import pytest
@@ -323,3 +324,45 @@ def test_signs_are_told_with_what_they_rest_on(signs):
 @pytest.mark.parametrize(("when", "sign"), [("2026-01-31", True), ("2026-01-30", False), ("2026-01-29", False)])
 def test_a_titre_that_is_not_surely_current_is_no_sign(signs, when, sign):
     assert bool(signs(titre(50, ago(100)), titre(500, at(when)))) is sign
+
+
+# ── the site's calendar and names ──
+
+EVENING = "2026-02-28T02:00"
+"""In California the 27th."""
+
+
+@pytest.fixture
+def californian(guideline) -> Guideline:
+    return replace(guideline, policy=replace(guideline.policy, zone="America/Los_Angeles"))
+
+
+def test_the_day_of_a_marker_is_the_sites(californian):
+    patient = record(result("ferritin", 2000, at(EVENING)), result("crp", 20, at("2026-01-20T02:00")))
+    found = risk(patient, population(patient, californian.policy, AS_OF), californian, AS_OF)
+    ferritin, _, crp, _ = found.factors
+    assert (ferritin.status, ferritin.date) == ("present", "2026-02-27")
+    assert ferritin.why.endswith("2000 ng/mL on 2026-02-27; limit 1000 ng/mL")
+    assert crp.why == "latest 2026-01-19 is older than 30 days"
+
+
+def test_the_days_of_a_titre_are_the_sites(californian):
+    patient = record(titre(50, at("2025-11-21T02:00")), titre(120, at(EVENING)))
+    factors = risk(patient, population(patient, californian.policy, AS_OF), californian, AS_OF)
+    antibody = anti_mda5(patient, californian.policy, AS_OF)
+    assert relapse_signs(factors, antibody, californian, AS_OF) == (
+        "anti-MDA5 titre from 50 on 2025-11-20 to 120 on 2026-02-27, same assay",
+    )
+
+
+@pytest.mark.parametrize(("born", "unit"), [("1965-03-01", "a"), ("1965", None)])
+def test_an_age_that_is_known_is_told_in_years(classify, born, unit):
+    assert classify(*NORMAL, born=born).factors[-1].unit == unit
+
+
+def test_a_marker_without_a_name_goes_by_its_concept(guideline):
+    nameless = replace(guideline, observations={})
+    patient = record(result("ferritin", 2000))
+    found = risk(patient, population(patient, guideline.policy, AS_OF), nameless, AS_OF)
+    assert found.factors[0].why == "ferritin 2000 ng/mL on 2026-02-28; limit 1000 ng/mL"
+    assert found.factors[2].why == "no usable crp on record"
