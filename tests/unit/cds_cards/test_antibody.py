@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -222,3 +223,48 @@ def test_risen_by_a_factor_at_its_bounds(earlier, newest, risen):
 def test_a_preliminary_result_is_pending_while_it_is_surely_current(policy, when, pending):
     fact = result("anti-mda5", when=when, words=DOUBTFUL, preliminary=True)
     assert antibody_pending(record(fact), policy, AS_OF) is pending
+
+
+def test_the_days_of_the_results_are_the_sites(policy):
+    """In California it is still the day before."""
+    site = replace(policy, zone="America/Los_Angeles")
+    first = result("anti-mda5", when=at("2025-12-01T02:00"), words=POSITIVE, recorded="1:160")
+    later = result("anti-mda5", when=at("2026-02-27T02:00"), words=NEGATIVE)
+    doubtful = result("anti-mda5", when=at("2026-02-27T02:00"), words=DOUBTFUL, recorded="borderline")
+    assert anti_mda5(record(first, later), site, AS_OF).because == (
+        "anti-MDA5 positive on 2025-11-30 (1:160); a later negative of 2026-02-26 does not undo it"
+    )
+    assert anti_mda5(record(later), site, AS_OF).because == (
+        "anti-MDA5 negative, last on 2026-02-26; no positive result on record"
+    )
+    assert anti_mda5(record(later), site, AS_OF).status == "negative"
+    assert anti_mda5(record(later, doubtful), site, AS_OF).because == (
+        "the anti-MDA5 result of 2026-02-26 (borderline) is neither positive nor negative"
+    )
+    assert anti_mda5(record(later, answers={"observations": "partial"}), site, AS_OF).because == (
+        "anti-MDA5 negative on 2026-02-26, but not all results could be read: a positive is not excluded"
+    )
+
+
+def test_of_two_assays_that_rose_on_one_day_the_one_that_rose_more_is_shown(policy):
+    """By 90 from 10, not by 15 from 80."""
+    steep = [titre(10, 90), titre(100, 1, id="a")]
+    flat = [titre(80, 90, code="x|2"), titre(95, 1, code="x|2", id="b")]
+    for order in permutations((*steep, *flat)):
+        assert anti_mda5(record(*order), policy, AS_OF).titre == Titre(steep[1], steep[0])
+
+
+def test_of_two_numbers_of_one_instant_the_higher_is_the_titre(policy):
+    low, high, older = titre(80, 1, id="z"), titre(120, 1, id="a"), titre(50, 90)
+    for order in permutations((low, high, older)):
+        assert anti_mda5(record(*order), policy, AS_OF).titre == Titre(high, older)
+    first = [titre(50, 90, id="z"), titre(70, 90, id="a")]
+    for order in permutations((*first, high)):
+        assert anti_mda5(record(*order), policy, AS_OF).titre == Titre(high, first[1])
+
+
+def test_of_a_number_and_a_titre_of_one_resource_the_number_is_shown(policy):
+    number = result("anti-mda5", 90, ago(1), code="x|1", unit=None, id="both")
+    steps = result("anti-mda5", when=ago(1), code="x|1", titre_steps=160.0, id="both")
+    for order in permutations((number, steps)):
+        assert anti_mda5(record(*order), policy, AS_OF).titre == Titre(number)

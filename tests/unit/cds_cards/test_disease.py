@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from cds_cards.disease import (
 )
 from cds_cards.gas import gases
 from cds_cards.knowledge import load_guideline
+from cds_cards.timeline import When
 from tests.unit.cds_cards.facts import AS_OF, ago, at, condition, ild, procedure, record, result, service
 
 GUIDELINE = load_guideline()
@@ -266,3 +268,25 @@ def test_a_final_marker_of_these_days_silences_a_preliminary_one(policy, when, s
 def test_imaging_is_dated_by_its_end(policy):
     assert imaging_recent(record(procedure("hrct", "completed", ago(95), ago(89))), policy, AS_OF)
     assert not imaging_recent(record(procedure("hrct", "completed", ago(100), ago(95))), policy, AS_OF)
+
+
+def test_the_days_of_an_infection_are_the_sites(policy):
+    """In California it is still the day before."""
+    site, evening = replace(policy, zone="America/Los_Angeles"), at("2026-02-24T02:00")
+    facts = [
+        condition("infection", began=evening, label="Pneumonia", id="a"),
+        result("cmv-dna", 1200, evening, limits=(None, 1000), recorded="1200 IU/mL", id="b"),
+    ]
+    assert infection(record(*facts), site, AS_OF).because == (
+        "Pneumonia (2026-02-23); CMV DNA above its limit on 2026-02-23 (1200 IU/mL)"
+    )
+
+
+@pytest.mark.parametrize(("hour", "status", "age"), [(2, "out", 17), (9, "in", 18)])
+def test_a_birthday_begins_with_the_sites_day(policy, hour, status, age):
+    """Born on the 1st of March 2008 in California: 17 until eight o'clock UTC."""
+    site, then = replace(policy, zone="America/Los_Angeles"), datetime(2026, 3, 1, hour, tzinfo=UTC)
+    patient, born = record(), datetime(2008, 3, 1, 8, tzinfo=UTC)
+    day = When(born, born + timedelta(hours=23), "2008-03-01")
+    found = population(replace(patient, person=replace(patient.person, born=day)), site, then)
+    assert (found.status, found.age) == (status, (age, age))

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.build import AS_OF, at, dx, given, order, person, proc, rec, res, svc, unread
+from tests.unit.build import AS_OF, allergy, at, dx, given, order, person, proc, rec, res, svc, unread
 
 SKEW = timedelta(minutes=5)
 
@@ -75,3 +75,13 @@ def test_who_dies_later_lives_at_the_time_of_the_call() -> None:
     assert dead.until(AS_OF, SKEW).person.deceased
     undated = rec(res("ferritin", 1, at(-3)), who=person(deceased=True))
     assert undated.until(AS_OF, SKEW).person.deceased
+
+
+@pytest.mark.parametrize(("minutes", "kept"), [(-1, True), (5, True), (6, False)], ids=["before", "skew", "later"])
+def test_an_allergy_that_was_recorded_later_is_set_aside(minutes: int, kept: bool) -> None:
+    when = at(AS_OF + timedelta(minutes=minutes))
+    undated, dated = allergy("rituximab"), allergy("tacrolimus", when=when)
+    # another fact of the future: the record is cut in any case
+    found = rec(undated, dated, res("ferritin", 1, at(-3), id="f")).until(AS_OF, SKEW)
+    assert found.allergies == ((undated, dated) if kept else (undated,))
+    assert {item.source for item in found.set_aside} == {"Observation/f", *(() if kept else (dated.source,))}

@@ -15,7 +15,9 @@ from cds_cards.timeline import (
     days_at_most,
     days_between,
     instant,
+    reaches_day,
     whole_years,
+    within_days,
 )
 from tests.unit.cds_cards.facts import AS_OF, ago, at
 
@@ -63,11 +65,33 @@ def test_calendar_days_are_those_of_the_site():
         ("2026-02-09", M, N),
         ("2026-02", U, U),
         ("2026-03", M, N),
+        (When(at("2026-02-06").start, at("2026-02-08").end, "the 6th to the 8th"), U, M),
+        (When(at("2026-02-06").start, at("2026-02-07").end, "the 6th or the 7th"), N, M),
+        (When(at("2026-02-08").start, at("2026-02-09").end, "the 8th or the 9th"), M, U),
     ],
 )
 def test_day_seven(later, least, most):
     assert days_at_least(at("2026-02-01"), at(later), 7, UTC) is least
     assert days_at_most(at("2026-02-01"), at(later), 7, UTC) is most
+
+
+@pytest.mark.parametrize(
+    ("apart", "least", "within"),
+    [
+        ((7, 7), M, M),
+        ((6, 7), U, U),
+        ((7, 14), M, M),
+        ((7, 15), M, U),
+        ((14, 15), M, U),
+        ((15, 15), M, N),
+        ((6, 6), N, N),
+        ((0, 6), N, N),
+        ((6, 15), U, U),
+    ],
+)
+def test_a_span_of_days_at_its_bounds(apart, least, within):
+    assert reaches_day(apart, 7) is least
+    assert within_days(apart, 7, 14) is within
 
 
 @pytest.mark.parametrize(

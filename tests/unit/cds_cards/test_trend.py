@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
@@ -69,6 +70,14 @@ def test_the_baseline_of_a_step(guideline, baselines, expected):
         ((1400, "<"), (1500, ">"), True),
         ((1400, "<"), (1300, "<"), None),
         ((1400, ">"), (1300, ">"), None),
+        ((1500, "<="), (1500, None), None),
+        ((1499, "<="), (1500, None), True),
+        ((1400, "<="), (1500, ">"), True),
+        ((1400, "<="), (1400, ">"), True),
+        ((1400, "<="), (1400, ">="), None),
+        ((1400, "<="), (1400, "<"), None),
+        ((1400, ">="), (1300, "<"), None),
+        ((1500, ">="), (1500, None), False),
     ],
 )
 def test_below_the_baseline(guideline, newest, base, below):
@@ -155,3 +164,12 @@ def test_kl6_is_the_newest_however_old():
     assert newest_kl6(record(facts[1], now, later), AS_OF) is now
     overlapping = result("kl-6", 500, at("2026-02")), result("kl-6", 600, at("2026-02-10"))
     assert newest_kl6(record(*overlapping), AS_OF) is overlapping[1]
+
+
+@pytest.mark.parametrize(("when", "baseline"), [("2026-01-26T02:00", None), ("2026-01-26T09:00", 1500)])
+def test_the_days_before_the_step_are_the_sites(guideline, when, baseline):
+    """In California the evening of the fifteenth day before the step of the 9th, and the first hour of the next."""
+    site = replace(guideline, policy=replace(guideline.policy, zone="America/Los_Angeles"))
+    facts = [result("ferritin", 1500, at(when)), result("ferritin", 1000, ago(1))]
+    found = ferritin_trend(record(*facts), instant(STEP), site, AS_OF)
+    assert (found.baseline and found.baseline.value) == baseline
