@@ -19,7 +19,7 @@ from cds_cards.record import Result
 from cds_cards.refractoriness import RefractorinessAssessment, refractoriness
 from cds_cards.therapy import therapy
 from cds_cards.timeline import When, instant
-from tests.unit.build import AS_OF, Date, Fact, order, rec, res
+from tests.unit.build import AS_OF, Date, Fact, order, rec, res, unread
 
 MET, NOT_MET, UNKNOWN = Verdict.MET, Verdict.NOT_MET, Verdict.UNKNOWN
 START = datetime(2026, 2, 9, 12, tzinfo=UTC)
@@ -41,8 +41,8 @@ def on(day: float) -> datetime:
     return START + timedelta(days=day)
 
 
-def assess(guideline: Guideline, *facts: Fact, start: Date = START) -> RefractorinessAssessment:
-    record = rec(order("prednisone", start), order("tacrolimus", start), *facts)
+def assess(guideline: Guideline, *facts: Fact, start: Date = START, **answers: Any) -> RefractorinessAssessment:
+    record = rec(order("prednisone", start), order("tacrolimus", start), *facts, **answers)
     breath = gases(record, (55, 55), guideline.policy, AS_OF)
     treatment = therapy(record, breath, guideline, AS_OF)
     return refractoriness(record, breath, treatment, guideline, AS_OF)
@@ -58,9 +58,11 @@ def ferritin(value: float, when: Date, **more: Any) -> Result:
 
 # --- the calendar day is the site's ---
 
-BEFORE = datetime(2026, 2, 8, 12, tzinfo=UTC)
+BEFORE = datetime(2026, 2, 8, 2, tzinfo=UTC)
+"""In California the evening of the 7th."""
 EVE, SEVENTH = datetime(2026, 2, 16, 2, tzinfo=UTC), datetime(2026, 2, 16, 9, tzinfo=UTC)
 """In California the evening of day 6, and the first hour of day 7."""
+FERRITIN_RULE = "a rise of at least 30 % to more than 200 ng/mL counts"
 WORSE: dict[str, tuple[str, float, float]] = {
     "ferritin": ("ferritin", 500, 900),
     "gradient": ("a-a-gradient", 60, 90),
@@ -78,7 +80,7 @@ def test_a_follow_up_counts_from_the_sites_day_seven(
     found = criterion(californian, name, res(concept, before, BEFORE), res(concept, after, when))
     assert found.verdict is verdict
     assert (found.follow_up is not None) is (day is not None)
-    assert day is None or f"on 2026-02-08, then {after} " in found.why
+    assert day is None or f"on 2026-02-07, then {after} " in found.why
     assert day is None or f" on {day}; " in found.why
 
 
@@ -89,6 +91,13 @@ def test_a_clinical_sign_counts_from_the_sites_day_seven(
     found = criterion(californian, "imaging", res("imaging", None, when, flag=True))
     assert found.verdict is verdict
     assert ("yes on 2026-02-16" in found.why) is (verdict is MET)
+
+
+def test_the_day_of_a_clinical_sign_is_the_sites(californian: Guideline) -> None:
+    evening = datetime(2026, 2, 24, 2, tzinfo=UTC)
+    assert criterion(californian, "imaging", res("imaging", None, evening, flag=True)).why.endswith(
+        ": yes on 2026-02-23"
+    )
 
 
 # --- the baseline ---
@@ -170,6 +179,29 @@ def test_of_two_values_of_one_day_the_worse_counts(guideline: Guideline, high: s
     assert (found.verdict, found.follow_up and found.follow_up.value) == (MET, 90)
 
 
+@pytest.mark.parametrize(("day", "newest"), [(6, ""), (7, " (newest 900 ng/mL on 2026-02-16)")])
+def test_without_a_baseline_the_newest_value_from_day_seven_is_named(
+    guideline: Guideline, day: int, newest: str
+) -> None:
+    found = criterion(guideline, "ferritin", ferritin(900, on(day)))
+    assert (found.verdict, found.why) == (
+        UNKNOWN,
+        f"ferritin: no baseline from 14 days before to 5 days after the step of therapy{newest}; {FERRITIN_RULE}",
+    )
+
+
+def test_a_value_that_is_too_old_is_no_follow_up(guideline: Guideline) -> None:
+    begin = AS_OF - timedelta(days=30)
+    found = criterion(
+        guideline, "ferritin", ferritin(500, begin), ferritin(900, begin + timedelta(days=10)), start=begin
+    )
+    assert (found.verdict, found.why) == (
+        UNKNOWN,
+        "ferritin: no follow-up at least 7 days after the step of therapy, at least 4 days after the baseline "
+        f"(500 ng/mL on 2026-01-30) and at most 14 days old; {FERRITIN_RULE}",
+    )
+
+
 # --- clinical signs ---
 
 
@@ -202,3 +234,26 @@ def test_an_answer_is_a_value_without_a_unit(guideline: Guideline) -> None:
         (flag(True, on(15)), res("imaging", None, on(16))), Step(instant(START), guideline.policy, AS_OF).zone
     )
     assert (value.value, value.unit, value.comparator, value.flag) == (1, None, None, True)
+
+
+@pytest.mark.parametrize(
+    ("day", "verdict"),
+    [(None, UNKNOWN), (14.9, NOT_MET), (15, UNKNOWN), (16, UNKNOWN)],
+    ids=["undated", "before", "of the same time", "after"],
+)
+def test_an_answer_that_could_not_be_read_leaves_a_no_open_and_no_yes(
+    guideline: Guideline, day: float | None, verdict: Verdict
+) -> None:
+    lost = unread("observations", "imaging", when=None if day is None else on(day))
+    assert criterion(guideline, "imaging", flag(False, on(15)), lost).verdict is verdict
+    assert criterion(guideline, "imaging", flag(True, on(15)), lost).verdict is MET
+
+
+@pytest.mark.parametrize("answer", ["partial", "missing"])
+def test_a_yes_stands_though_not_all_was_fetched(guideline: Guideline, answer: str) -> None:
+    found = criterion(guideline, "imaging", flag(True, on(15)), observations=answer)
+    assert (found.verdict, found.why) == (
+        MET,
+        "new or expanding ground-glass opacity or consolidation: yes on 2026-02-24",
+    )
+    assert criterion(guideline, "imaging", flag(False, on(15)), observations=answer).verdict is UNKNOWN

@@ -110,6 +110,8 @@ def test_the_recorded_date_stands_in_for_a_missing_onset():
         (ild(at("2026-01")), UNSETTLED),
         (unread("conditions", "ild"), UNSETTLED),
         (unread("conditions", "ild", when=ago(400)), ILD_ONLY),
+        (unread("conditions", "rpild"), UNSETTLED),
+        (unread("conditions", "rpild", when=ago(400)), ILD_ONLY),
         (unread("conditions"), INFERRED),
         (condition("dermatomyositis", began=ago(400)), INFERRED),
     ],
@@ -185,7 +187,8 @@ def test_an_inference_says_what_it_rests_on():
     )
     partial = lungs(fact, gas, answers={"observations": "partial"})
     assert partial.status == "rpild"
-    assert "earlier hypoxaemia is not excluded" in partial.because
+    doubt = "; not all results could be read, so earlier hypoxaemia is not excluded"
+    assert partial.because == f"{found.because}{doubt}"
 
 
 def test_an_ild_says_why_it_is_not_called_rapid():
@@ -344,6 +347,11 @@ def test_a_condition_that_could_not_be_read_is_told_as_such(concept):
 @pytest.mark.parametrize("gas", [[], [low(ago(100))], [low(ago(60))]])
 def test_an_ild_that_is_not_rapid_keeps_its_first_date(gas):
     assert lungs(ild(ago(5)), *gas).earliest == ago(5)
+
+
+def test_an_unsettled_ild_keeps_its_first_date():
+    found = lungs(ild(at("2026-01")), low(at("2026-02-10T08:00")))
+    assert (found.dates_unsettled, found.earliest) == (True, at("2026-01"))
 
 
 def californian(*facts) -> LungDisease:
