@@ -153,6 +153,14 @@ def test_a_number_and_its_bound_of_one_resource_count_in_any_order(guideline: Gu
         assert criterion(guideline, "ferritin", *facts).verdict is UNKNOWN
 
 
+@pytest.mark.parametrize(("high", "low"), [("a", "b"), ("b", "a")])
+def test_of_two_ferritin_values_of_one_instant_the_higher_counts(guideline: Guideline, high: str, low: str) -> None:
+    """Whatever their names."""
+    values = (ferritin(500, on(0)), ferritin(900, on(15), id=high), ferritin(400, on(15), id=low))
+    for facts in permutations(values):
+        assert criterion(guideline, "ferritin", *facts).verdict is MET
+
+
 def test_the_value_compared_is_told_not_an_older_final_one(guideline: Guideline) -> None:
     """The final value of day 10 is too old by now; the preliminary one of yesterday is what was compared."""
     begin = AS_OF - timedelta(days=30)

@@ -68,6 +68,26 @@ def test_censored_saturations_are_told_with_their_signs(first: str | None, secon
 # --- saturations ---
 
 
+@pytest.mark.parametrize(
+    ("value", "comparator", "verdict"),
+    [
+        (90, "<", M),
+        (91, "<", U),
+        (89, "<=", M),
+        (90, "<=", U),
+        (85, ">", U),
+        (85, ">=", U),
+        (90, ">=", N),
+        (90, ">", N),
+    ],
+)
+def test_a_censored_saturation_counts_only_for_sure(value: float, comparator: str, verdict: Verdict) -> None:
+    """Of three hours before and now."""
+    low, censored = result("spo2", 88, ago(1, hours=3)), result("spo2", value, comparator=comparator)
+    assert breath(low, censored).saturations[-1].verdict is verdict
+    assert now(low, censored)[0] is verdict
+
+
 def test_a_saturation_that_is_not_low_is_told_and_named() -> None:
     fact = result("spo2", 95)
     assert now(fact) == (
@@ -171,3 +191,27 @@ def test_a_preliminary_reported_value_gives_way_to_a_final_one_of_these_days(
 def test_a_preliminary_saturation_gives_way_to_a_final_one_of_these_days(days: float, kept: bool) -> None:
     found = breath(result("spo2", 85, preliminary=True), result("spo2", 97, ago(days)))
     assert [reading.value for reading in found.saturations] == ([97, 85] if kept else [97])
+
+
+# --- two values of one instant: the worse, whatever their names ---
+
+
+@pytest.mark.parametrize(("high", "low"), [("a", "b"), ("b", "a")])
+def test_of_two_values_of_one_instant_the_worse_counts(high: str, low: str) -> None:
+    def both(concept: str, *values: float) -> list[Any]:
+        return [result(concept, value, id=name) for value, name in zip(values, (high, low), strict=True)]
+
+    def kept(*facts: Any) -> list[list[float]]:
+        found = [breath(*order) for order in permutations(facts)]
+        assert all(other == found[0] for other in found)
+        kinds = (found[0].pressures, found[0].ratios, found[0].gradients, found[0].saturations)
+        return [[round(value.value, 3) for value in kind] for kind in kinds]
+
+    assert kept(*both("pao2", 80, 60)) == [[60], [], [], []]
+    assert kept(*both("pf-ratio", 300, 200)) == [[], [200], [], []]
+    assert kept(*both("a-a-gradient", 60, 30)) == [[], [], [60], []]
+    assert kept(*both("spo2", 95, 85)) == [[], [], [], [85]]
+    # more oxygen makes a ratio lower, less carbon dioxide a gradient wider
+    assert kept(result("pao2", 60), *both("fio2", 0.6, 0.3)) == [[60], [100], [], []]
+    gas = (result("pao2", 60), result("fio2", 0.5))
+    assert kept(*gas, *both("paco2", 48, 40)) == [[60], [120], [246.5], []]
