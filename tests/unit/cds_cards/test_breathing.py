@@ -216,3 +216,15 @@ def test_the_day_of_the_ratio_is_the_sites():
     patient = record(result("pf-ratio", 80, at("2026-02-28T02:00")))
     found = respiratory_failure(patient, gases(patient, (55, 55), policy, AS_OF), policy, AS_OF)
     assert found.because == "PaO2/FiO2 80 mmHg on 2026-02-27 (limit 100 mmHg, within 72 hours)"
+
+
+def test_the_ratio_is_the_evidence_whatever_the_answer():
+    gas, blood = pf(250), result("pao2", 80)
+    oxygen = result("fio2", 0.4)
+    assert failing(gas).evidence == (gas.source,)
+    assert failing(gas, unread("procedures")).evidence == (gas.source,)
+    assert failing(gas, unread("procedures")).life_threatening == "unknown"
+    assert failing(blood, oxygen, answers={"procedures": "partial"}).evidence == (blood.source, oxygen.source)
+    old = pf(80, 4)
+    assert (failing(old).life_threatening, failing(old).evidence) == ("unknown", (old.source,))
+    assert failing().evidence == ()
