@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import permutations, product
 
 import pytest
@@ -12,6 +13,7 @@ from cds_cards.disease import population
 from cds_cards.guideline import Guideline
 from cds_cards.knowledge import load_guideline
 from cds_cards.risk import RiskClassification, relapse_signs, risk
+from cds_cards.timeline import When
 from tests.unit.cds_cards.facts import AS_OF, ago, at, record, result, unread
 
 NORMAL = [result("ferritin", 100, ago(1)), result("crp", 2, ago(1))]
@@ -202,15 +204,15 @@ def test_an_unknown_factor_says_why(classify):
     }
     assert why["ferritin-over-500"] == "latest 2026-01-02 is older than 30 days"
     assert why["crp-over-1"].endswith("on record; one could not be read")
-    assert "birth date" in why["age-over-60"]
+    assert why["age-over-60"] == "the birth date is not known"
 
 
 def test_values_whose_dates_overlap_are_told_together(classify):
     day, hour = result("ferritin", 3000, at("2026-02-27")), result("ferritin", 700, at("2026-02-27T08:00"))
     over_1000, over_500 = classify(day, hour).factors[:2]
     told = "ferritin 3000 ng/mL on 2026-02-27 and ferritin 700 ng/mL on 2026-02-27"
-    assert over_1000.why.lower() == f"{told}; limit 1000 ng/ml; their dates overlap".lower()
-    assert over_500.why.lower() == f"{told}; limit 500 ng/ml".lower()
+    assert over_1000.why == f"{told}; limit 1000 ng/mL; their dates overlap"
+    assert over_500.why == f"{told}; limit 500 ng/mL"
     assert (over_500.value, over_500.unit, over_500.date) == (None, None, "2026-02-27")
     assert over_500.evidence == (day.source, hour.source)
 
@@ -355,6 +357,21 @@ def test_the_days_of_a_titre_are_the_sites(californian):
     )
 
 
+@pytest.mark.parametrize(("hour", "most"), [(2, 18), (9, 19)])
+def test_an_age_that_leaves_adulthood_open_is_counted_by_the_sites_day(californian, hour, most):
+    """Born between the 1st of March 2007 in California and the summer of 2010."""
+    then = datetime(2026, 3, 1, hour, tzinfo=UTC)
+    born = When(datetime(2007, 3, 1, 8, tzinfo=UTC), datetime(2010, 6, 30, tzinfo=UTC), "2007 to 2010")
+    patient = replace(record(), person=replace(record().person, born=born))
+    people = population(patient, californian.policy, then)
+    assert people.age is None
+    age = risk(patient, people, californian, then).factors[-1]
+    assert (age.status, age.why) == (
+        "absent",
+        f"age 15 to {most} years; over 60 counts, 60 itself does not",
+    )
+
+
 @pytest.mark.parametrize(("born", "unit"), [("1965-03-01", "a"), ("1965", None)])
 def test_an_age_that_is_known_is_told_in_years(classify, born, unit):
     assert classify(*NORMAL, born=born).factors[-1].unit == unit
@@ -366,3 +383,37 @@ def test_a_marker_without_a_name_goes_by_its_concept(guideline):
     found = risk(patient, population(patient, guideline.policy, AS_OF), nameless, AS_OF)
     assert found.factors[0].why == "ferritin 2000 ng/mL on 2026-02-28; limit 1000 ng/mL"
     assert found.factors[2].why == "no usable crp on record"
+
+
+# ── a factor whole ──
+
+
+@pytest.mark.parametrize(
+    ("fact", "status", "why"),
+    [
+        (None, "unknown", "no usable C-reactive protein on record"),
+        (result("crp", None), "unknown", "no usable C-reactive protein on record"),
+        (unread("observations", "crp"), "unknown", "no usable C-reactive protein on record; one could not be read"),
+        (result("crp", 50, ago(58)), "unknown", "latest 2026-01-02 is older than 30 days"),
+        (result("crp", 50), "present", "C-reactive protein 50 mg/L on 2026-02-28; limit 10 mg/L"),
+        (result("crp", 5), "absent", "C-reactive protein 5 mg/L on 2026-02-28; limit 10 mg/L"),
+        (
+            result("crp", 5, comparator="<", recorded="<5 mg/L"),
+            "absent",
+            "C-reactive protein <5 mg/L on 2026-02-28; limit 10 mg/L",
+        ),
+        (
+            result("crp", 5, comparator=">", recorded="> 0.5 mg/dL"),
+            "unknown",
+            "C-reactive protein >5 mg/L (recorded as > 0.5 mg/dL) on 2026-02-28; limit 10 mg/L; "
+            "the censored value does not decide",
+        ),
+    ],
+)
+def test_a_marker_in_words(classify, fact, status, why):
+    factor = classify(*([fact] if fact else [])).factors[2]
+    assert (factor.id, factor.status, factor.why) == ("crp-over-1", status, why)
+
+
+def test_a_ferritin_without_a_molar_mass_is_told_as_a_sign_without_one(signs):
+    assert signs(result("ferritin", 600)) == ("ferritin 600 ng/mL on 2026-02-28; limit 500 ng/mL",)

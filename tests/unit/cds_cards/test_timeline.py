@@ -51,6 +51,10 @@ def test_calendar_days_are_those_of_the_site():
     late, early = instant(datetime(2026, 2, 1, 23, 30, tzinfo=UTC)), instant(datetime(2026, 2, 2, 0, 30, tzinfo=UTC))
     assert days_between(late, early, UTC) == (1, 1)
     assert days_between(late, early, ZoneInfo("Europe/Madrid")) == (0, 0)
+    evening, morning = at("2026-02-03T02:00"), at("2026-02-03T09:00")
+    assert days_between(evening, morning, ZoneInfo("America/Los_Angeles")) == (1, 1)
+    assert days_at_least(evening, morning, 1, ZoneInfo("America/Los_Angeles")) is M
+    assert days_at_most(evening, morning, 0, ZoneInfo("America/Los_Angeles")) is N
     assert days_between(early, late, UTC) == (-1, -1)
     assert days_at_most(late, early, 0, ZoneInfo("Europe/Madrid")) is M
     assert days_at_least(late, early, 1, ZoneInfo("Europe/Madrid")) is N
@@ -137,3 +141,11 @@ def test_day_for_a_sentence():
     assert at("2026-02-03T08:00").day(UTC) == "2026-02-03"
     assert at("2026-02").day(UTC) == "2026-02"
     assert at("2026-02-03T23:30").day(ZoneInfo("Europe/Madrid")) == "2026-02-04"
+    assert at("2026-02-03T02:00").day(ZoneInfo("America/Los_Angeles")) == "2026-02-02"
+
+
+@pytest.mark.parametrize(("hour", "years"), [(2, (55, 55)), (9, (56, 56))])
+def test_years_are_completed_by_the_sites_day(hour, years):
+    """Born on the 1st of March 1970 in California, whose day begins at eight o'clock UTC."""
+    born = When(datetime(1970, 3, 1, 8, tzinfo=UTC), datetime(1970, 3, 2, 7, 59, tzinfo=UTC), "1970-03-01")
+    assert whole_years(born, datetime(2026, 3, 1, hour, tzinfo=UTC), ZoneInfo("America/Los_Angeles")) == years
