@@ -149,3 +149,10 @@ def test_years_are_completed_by_the_sites_day(hour, years):
     """Born on the 1st of March 1970 in California, whose day begins at eight o'clock UTC."""
     born = When(datetime(1970, 3, 1, 8, tzinfo=UTC), datetime(1970, 3, 2, 7, 59, tzinfo=UTC), "1970-03-01")
     assert whole_years(born, datetime(2026, 3, 1, hour, tzinfo=UTC), ZoneInfo("America/Los_Angeles")) == years
+    # an hour of birth that was still the day before
+    assert whole_years(
+        at("1970-03-01T02:00"), datetime(2026, 3, 1, 2, tzinfo=UTC), ZoneInfo("America/Los_Angeles")
+    ) == (
+        56,
+        56,
+    )

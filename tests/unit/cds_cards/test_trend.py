@@ -173,3 +173,18 @@ def test_the_days_before_the_step_are_the_sites(guideline, when, baseline):
     facts = [result("ferritin", 1500, at(when)), result("ferritin", 1000, ago(1))]
     found = ferritin_trend(record(*facts), instant(STEP), site, AS_OF)
     assert (found.baseline and found.baseline.value) == baseline
+
+
+def test_the_day_of_the_step_is_the_sites(guideline):
+    """In California the step of two o'clock UTC was on the 8th, fourteen days after the 25th of January."""
+    site = replace(guideline, policy=replace(guideline.policy, zone="America/Los_Angeles"))
+    facts = [result("ferritin", 1500, at("2026-01-25T12:00")), result("ferritin", 1000, ago(1))]
+    assert ferritin_trend(record(*facts), at("2026-02-09T02:00"), site, AS_OF).baseline is facts[0]
+    assert ferritin_trend(record(*facts), at("2026-02-09T09:00"), site, AS_OF).baseline is None
+
+
+def test_a_value_of_the_same_day_may_be_the_first_after_the_step(guideline):
+    """One at midnight, the other at any time of that day."""
+    midnight, day = result("ferritin", 1500, at("2026-02-12T00:00")), result("ferritin", 1200, at("2026-02-12"))
+    for order in permutations((midnight, day, result("ferritin", 900, ago(1)))):
+        assert ferritin_trend(record(*order), instant(STEP), guideline, AS_OF).baseline is None
