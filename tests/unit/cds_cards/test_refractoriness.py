@@ -163,6 +163,18 @@ def test_without_a_combination_there_is_nothing_to_assess(guideline: Guideline) 
     assert result.why == "no combination runs (stage glucocorticoid-only)"
 
 
+@pytest.mark.parametrize(
+    ("agents", "stage"),
+    [((), "untreated"), (("prednisone",), "glucocorticoid-only"), (("tacrolimus",), "incomplete")],
+)
+def test_less_than_a_combination_is_not_judged(guideline: Guideline, agents: tuple[str, ...], stage: str) -> None:
+    record = rec(*(order(agent, 20) for agent in agents), flag("imaging", True, 0))
+    breath = gases(record, None, guideline.policy, AS_OF)
+    result = refractoriness(record, breath, therapy(record, breath, guideline, AS_OF), guideline, AS_OF)
+    assert (result.status, result.criteria, result.triple) == ("not-on-combination", (), False)
+    assert result.why == f"no combination runs (stage {stage})"
+
+
 def test_unread_orders_and_unknown_starts_are_not_assessable(guideline: Guideline) -> None:
     sign = flag("imaging", True, 0)
     unread_order = "not every medication order could be read, so that a combination may be running"
