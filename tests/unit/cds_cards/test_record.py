@@ -85,3 +85,23 @@ def test_an_allergy_that_was_recorded_later_is_set_aside(minutes: int, kept: boo
     found = rec(undated, dated, res("ferritin", 1, at(-3), id="f")).until(AS_OF, SKEW)
     assert found.allergies == ((undated, dated) if kept else (undated,))
     assert {item.source for item in found.set_aside} == {"Observation/f", *(() if kept else (dated.source,))}
+
+
+def test_what_lies_within_the_skew_stays_beside_what_came_later() -> None:
+    latest = at(AS_OF + SKEW)
+    kept, lost = res("ferritin", 900, latest, id="f"), unread("observations", "crp", when=latest)
+    assert (record := rec(kept, lost)).until(AS_OF, SKEW) is record
+    later = res("ferritin", 1, at(AS_OF + SKEW + timedelta(seconds=1)), id="late")
+    found = rec(kept, lost, later).until(AS_OF, SKEW)
+    assert (found.results, found.unread) == ((kept,), (lost,))
+    assert [item.source for item in found.set_aside] == ["Observation/late"]
+
+
+def test_of_one_resource_only_what_came_later_is_set_aside() -> None:
+    before, later = res("ferritin", 900, at(1), id="both"), res("crp", 9, at(-3), id="both")
+    assert rec(before, later).until(AS_OF, SKEW).results == (before,)
+
+
+def test_who_dies_later_is_known_to_be_alive() -> None:
+    later = rec(who=person(deceased=True, died=at(AS_OF + timedelta(days=2))))
+    assert later.until(AS_OF, SKEW).person.deceased is False

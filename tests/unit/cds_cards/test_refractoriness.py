@@ -18,6 +18,7 @@ from cds_cards.knowledge import load_guideline
 from cds_cards.record import Result
 from cds_cards.refractoriness import CriterionResult, RefractorinessAssessment, refractoriness, status_of
 from cds_cards.therapy import therapy
+from cds_cards.timeline import When
 from tests.unit.build import AS_OF, Date, Fact, at, draft, order, rec, res, unread
 
 MET, NOT_MET, UNKNOWN = Verdict.MET, Verdict.NOT_MET, Verdict.UNKNOWN
@@ -191,6 +192,17 @@ def test_unread_orders_and_unknown_starts_are_not_assessable(guideline: Guidelin
             (name, UNKNOWN, why) for name in CRITERIA
         ]
         assert result.why == why
+
+
+def test_triple_is_passed_on_without_a_start_too(guideline: Guideline) -> None:
+    result = assess(guideline, order("cyclophosphamide", None), start=None)  # type: ignore[arg-type]
+    assert (result.status, result.triple) == ("not-assessable", True)
+
+
+def test_a_start_of_day_90_at_the_latest_is_not_exact_enough(guideline: Guideline) -> None:
+    result = assess(guideline, start=When(at("2025-11-20").start, at("2025-12-01").end, "about the 1st of December"))
+    assert result.status == "not-assessable"
+    assert "the date is not exact enough (day 90 to 101)" in result.why
 
 
 def test_the_last_new_agent_restarts_the_clock(guideline: Guideline) -> None:
