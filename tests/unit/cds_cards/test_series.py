@@ -35,6 +35,13 @@ def ferritin(value, when, **rest):
         (500, "<=", N, U),
         (499, "<=", N, M),
         (501, "ad", U, U),
+        (500.1, None, M, N),
+        (499.9, None, N, M),
+        (500.1, "<", U, U),
+        (501, "<", U, U),
+        (500.1, "<=", U, U),
+        (499.9, ">", U, U),
+        (499, ">=", U, U),
     ],
 )
 def test_what_a_censored_value_decides(value, comparator, is_above, is_below):
