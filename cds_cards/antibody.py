@@ -12,7 +12,7 @@ from cds_cards.criteria import Verdict
 from cds_cards.guideline import Policy
 from cds_cards.presence import positivity
 from cds_cards.record import PatientRecord, Result
-from cds_cards.series import above, below, countable, one_per_date
+from cds_cards.series import below, countable, one_per_date
 from cds_cards.timeline import aged_at_most
 
 CONCEPT = "anti-mda5"
@@ -33,10 +33,7 @@ class Titre:
         old, new = _number(self.earlier), _number(self.newest)
         if old <= 0 or self.earlier.comparator not in (None, "<", "<="):
             return False  # a rise from nothing has no factor, and ">1280" has no upper bound
-        goal = old * factor
-        if self.newest.comparator in (">", ">="):
-            return new >= goal or above(new, self.newest.comparator, goal) is Verdict.MET
-        return below(new, self.newest.comparator, goal) is Verdict.NOT_MET
+        return below(new, self.newest.comparator, old * factor) is Verdict.NOT_MET
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,6 @@ class _Trend:
     baseline: Value | None
     follow_up: Value | None
     pairs: tuple[tuple[Value, Value], ...] = ()
-    sure: bool = False
 
 
 Judge = Callable[[Value, Value], Verdict]
@@ -142,7 +141,7 @@ def _trend(pool: tuple[Value, ...], step: Step, judge: Judge) -> _Trend:
     if shown is None:
         # without a baseline the sentence still names the newest value
         shown = last(pool, lambda value: step.from_day(value.days, step.policy.follow_up_from_day)).shown
-    return _Trend(verdict, baselines.shown, shown, pairs, sure)
+    return _Trend(verdict, baselines.shown, shown, pairs)
 
 
 def _settled(

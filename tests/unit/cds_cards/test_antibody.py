@@ -270,7 +270,7 @@ def test_of_a_number_and_a_titre_of_one_resource_the_number_is_shown(policy):
         assert anti_mda5(record(*order), policy, AS_OF).titre == Titre(number)
 
 
-@pytest.mark.parametrize("comparator", [None, ">"])
+@pytest.mark.parametrize("comparator", [None, ">", ">="])
 def test_a_rise_by_the_factor_counts_though_a_computer_cannot_hold_it_exactly(comparator):
     """Three times 1.1 is a hair more than 3.3 to a computer, not to a physician."""
     pair = Titre(titre(3.3, 1, comparator=comparator), titre(3, 90))
