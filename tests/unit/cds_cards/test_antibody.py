@@ -276,3 +276,23 @@ def test_a_rise_by_the_factor_counts_though_a_computer_cannot_hold_it_exactly(co
     pair = Titre(titre(3.3, 1, comparator=comparator), titre(3, 90))
     assert pair.risen_by(1.1)
     assert not Titre(titre(3.29, 1, comparator=comparator), titre(3, 90)).risen_by(1.1)
+
+
+def test_what_could_not_be_read_of_another_test_says_nothing_of_the_antibody(policy):
+    found = anti_mda5(record(unread("observations", "ferritin")), policy, AS_OF)
+    assert (found.status, found.because) == ("unknown", "no anti-MDA5 result on record")
+    found = anti_mda5(record(unread("observations", "anti-mda5")), policy, AS_OF)
+    assert found.because == "an anti-MDA5 result may be among what could not be read"
+
+
+def test_of_two_titres_of_one_date_the_higher_is_the_titre(policy):
+    low, high = (
+        result("anti-mda5", when=ago(1), code="x|1", titre_steps=steps, id=name)
+        for steps, name in ((80.0, "z"), (640.0, "a"))
+    )
+    older = result("anti-mda5", when=ago(90), code="x|1", titre_steps=160.0, id="older")
+    for order in permutations((low, high, older)):
+        found = anti_mda5(record(*order), policy, AS_OF).titre
+        assert found == Titre(high, older)
+        assert found.risen_by(4)
+        assert not found.risen_by(4.1)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from cds_cards.assessment import Assessment, Ignored, assess
 from cds_cards.knowledge import load_guideline
 from cds_cards.record import SetAside
-from tests.unit.build import AS_OF, Fact, rec, res, unread
+from tests.unit.build import AS_OF, Fact, person, proc, rec, res, unread
 
 GUIDELINE = load_guideline()
 KEYS = (
@@ -56,3 +56,26 @@ def test_a_titre_that_doubled_lately_is_a_sign_of_a_relapse() -> None:
         "anti-MDA5 titre from 50 on 2025-11-21 to 100 on 2026-02-27, same assay",
     )
     assert judged(first, res("anti-mda5", 100, 40, code="x|1")).relapse_signs == ()
+
+
+def test_a_gradient_on_room_air_is_held_against_the_limit_of_this_age() -> None:
+    when = "2026-02-28T08:00:00Z"
+    facts = [res("a-a-gradient", 29, when), res("fio2", 0.21, when)]
+    (event,) = judged(*facts).gases.hypoxaemia
+    assert "limit" in event.because
+    unborn = assess(rec(*facts, who=person(born=None)), GUIDELINE, AS_OF)
+    assert unborn.gases.hypoxaemia == ()
+
+
+def test_a_preliminary_gas_gives_way_to_a_final_one_of_these_days() -> None:
+    early = res("pf-ratio", 150, 1, preliminary=True)
+    assert [each.value for each in judged(early).gases.ratios] == [150]
+    assert [each.value for each in judged(early, res("pf-ratio", 350, 2)).gases.ratios] == [350]
+
+
+def test_ecmo_runs_until_the_instant_of_the_call() -> None:
+    assert judged(proc("ecmo", status="in-progress", start=3)).transplant.ecmo_running
+    assert judged(proc("ecmo", status="in-progress", start=3)).transplant.ecmo_recent
+    ended = judged(proc("ecmo", start=400, end=390))
+    assert not ended.transplant.ecmo_running
+    assert not ended.transplant.ecmo_recent

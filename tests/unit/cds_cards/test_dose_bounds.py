@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cds_cards.criteria import Verdict
-from cds_cards.dose_bounds import Bound, Comparison, bounds, compare
+from cds_cards.dose_bounds import Bound, Comparison, bounds, compare, too_often
 from cds_cards.dosing import BodySize
 from cds_cards.guideline import Regimen
 from cds_cards.record import Dose
@@ -127,3 +127,25 @@ def test_both_amounts_in_words(dose: Dose, item: Regimen, verdict: Verdict, text
 def test_a_computed_bound_of_ten_or_more_is_shown_to_one_decimal(per_kg: float, shown: str) -> None:
     dose = Dose(5, 5, 35, daily=True)
     assert compare(dose, regimen(per_kg, "mg/kg/day"), SIZE, 5).text == f"5 mg a day drafted, reported up to {shown}"
+
+
+@pytest.mark.parametrize(("apart", "sooner"), [(None, False), (1, False), (2, True), (7, True)])
+def test_a_daily_order_stands_against_doses_that_lie_days_apart(apart: float | None, sooner: bool) -> None:
+    item = regimen(100, "mg", days_apart=apart)
+    assert too_often(Dose(50, 50, 350, daily=True), item) is sooner
+    assert not too_often(Dose(50, None, None, daily=False), item)
+
+
+def test_without_a_size_a_regimen_by_size_is_not_compared() -> None:
+    item, nobody = regimen(5, "mg/kg", days_apart=7), BodySize(None, None, None, ())
+    assert compare(Dose(400, None, None, daily=False), item, nobody, 5) == Comparison(
+        item, Verdict.UNKNOWN, missing="weight not known"
+    )
+
+
+def test_a_course_of_fewer_doses_brings_no_more_than_the_course_in_the_days_between_two() -> None:
+    """Every third day would bring 2,000 mg in 14 days; the course is 900 mg in all."""
+    item = regimen(1000, "mg", days_apart=14)
+    exceeded = compare(Dose(500, None, None, None, daily=False, every_days=3), item, SIZE, 5)
+    assert exceeded.text.endswith("in 14 days drafted, reported up to 1000 mg in 14 days")
+    assert compare(Dose(500, None, None, 900, daily=False, every_days=3), item, SIZE, 5).exceeded is Verdict.NOT_MET

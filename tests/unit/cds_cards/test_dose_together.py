@@ -111,3 +111,11 @@ def test_an_order_that_starts_with_its_signature_or_states_no_start_is_added_up(
 def test_tablets_of_cyclophosphamide_are_not_held_against_the_week_of_an_infusion(guideline: Guideline) -> None:
     """Table 2 reports the infusion alone; a daily order without a route may be tablets."""
     assert together(guideline, daily("cyclophosphamide", 300), daily("cyclophosphamide", 200)) == {}
+
+
+def test_what_is_ordered_by_size_and_what_is_not_are_not_added_up(guideline: Guideline) -> None:
+    one = daily("mycophenolate-mofetil", 2000)
+    two = daily("mycophenolate-mofetil", 900, basis="per-m2")
+    three = daily("mycophenolate-mofetil", 901, basis="per-m2")
+    assert together(guideline, one, two) == {}
+    assert together(guideline, one, two, three) == {}

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cds_cards.disease import Population
-from cds_cards.dosing import BodySize, body_size, dose_range, rounded_down
+from cds_cards.dosing import BodySize, DoseRange, body_size, dose_range, rounded_down
 from cds_cards.guideline import Guideline, Regimen
 from cds_cards.knowledge import load_guideline
 from cds_cards.record import PatientRecord
@@ -316,9 +316,19 @@ def test_a_dose_names_the_size_that_it_is_computed_from(name: str, text: str, gu
 
 @pytest.mark.parametrize(
     ("low", "high", "shown"),
-    [(90.2, 99.5, (91, 99)), (96.2, 100.5, (100, 100)), (9.02, 9.95, (9.1, 9.9)), (9.2, 10.5, (10, 10))],
+    [
+        (9.02, 9.95, (9.1, 9.9)),
+        (9.55, 10, (10, 10)),
+        (9.2, 10.5, (10, 10)),
+        (90.2, 99.5, (91, 99)),
+        (95.2, 100, (100, 100)),
+        (96.2, 100.5, (100, 100)),
+        (991, 999.5, (995, 995)),
+        (991, 1000, (1000, 1000)),
+        (991, 1000.5, (1000, 1000)),
+    ],
 )
-def test_the_steps_change_at_ten_and_a_hundred(low: float, high: float, shown: tuple[float, float]) -> None:
+def test_the_steps_change_at_ten_a_hundred_and_a_thousand(low: float, high: float, shown: tuple[float, float]) -> None:
     item = Regimen("x", low, high, "mg/kg/day", ("iv",), "daily", "as reported")
     found = dose_range(item, replace(UNKNOWN_SIZE, weight=res("weight", 1, 1)))
     assert (found.shown_low, found.shown_high) == shown
@@ -330,3 +340,11 @@ def test_a_weight_without_a_number_is_no_size() -> None:
     item = Regimen("x", 1, 2, "mg/kg/day", ("iv",), "daily", "as reported")
     with pytest.raises(ValueError, match="weight without a number"):
         dose_range(item, replace(UNKNOWN_SIZE, weight=res("weight", None, 1)))
+
+
+def test_what_is_left_of_the_unit_once_the_size_is_known(guideline: Guideline) -> None:
+    per_m2, per_kg = regimen(guideline, "cyclophosphamide-iv"), regimen(guideline, "tacrolimus")
+    assert dose_range(per_m2, sized(guideline)).unit == "mg"
+    assert dose_range(per_kg, sized(guideline)).unit == "mg/day"
+    assert dose_range(per_m2, UNKNOWN_SIZE) == DoseRange(per_m2.id, None, None, "mg", per_m2.text, "weight and height")
+    assert dose_range(per_kg, UNKNOWN_SIZE) == DoseRange(per_kg.id, None, None, "mg/day", per_kg.text, "weight")

@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from cds_cards.criteria import Verdict
+from cds_cards.disease import Population
+from cds_cards.exclusions import Exclusion
 from cds_cards.feasibility import Barrier, Kidney, cni_barriers, kidney
 from cds_cards.guideline import Guideline
 from cds_cards.knowledge import load_guideline
-from tests.unit.build import AS_OF, at, dx, rec, res, unread
+from cds_cards.safety import safety
+from cds_cards.therapy import Therapy
+from tests.unit.build import AS_OF, allergy, at, dx, rec, res, unread
 
 GOOD = Kidney(Verdict.NOT_MET, "")
 
@@ -83,3 +87,22 @@ def test_a_low_kidney_function_bars_with_its_own_words_and_references(pacific: G
     expected = (Barrier(low.why, ("Observation/low",)),)
     assert cni_barriers(pacific.agents["cyclosporine"], rec(), pacific, low) == expected
     assert cni_barriers(pacific.agents["cyclosporine"], rec(), pacific, GOOD) == ()
+
+
+def test_every_barrier_names_its_resource(pacific: Guideline) -> None:
+    agent = pacific.agents["tacrolimus"]
+    low = Kidney(Verdict.MET, "eGFR 20", ("Observation/egfr",))
+    facts = rec(allergy("tacrolimus", when="2026-02-20", id="a"), dx("cni-toxicity", id="t"))
+    found = cni_barriers(agent, facts, pacific, low)
+    assert [(item.evidence, item.allergy) for item in found] == [
+        (("AllergyIntolerance/a",), True),
+        (("Condition/t",), False),
+        (("Observation/egfr",), False),
+    ]
+
+
+def test_the_kidney_bars_a_calcineurin_inhibitor_with_its_value_as_the_reason(pacific: Guideline) -> None:
+    untreated = Therapy("untreated", "induction", "", True, (), frozenset())
+    found = safety(rec(res("egfr", 20, 1, id="e")), Population("in", "", (40, 40)), untreated, pacific, AS_OF)
+    why = "eGFR 20 mL/min/1.73 m² on 2026-02-28, below 30 (site policy)"
+    assert found.agents["tacrolimus"].exclusions == (Exclusion("cni-not-feasible", why, ("Observation/e",)),)
