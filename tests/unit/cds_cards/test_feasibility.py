@@ -106,3 +106,20 @@ def test_the_kidney_bars_a_calcineurin_inhibitor_with_its_value_as_the_reason(pa
     found = safety(rec(res("egfr", 20, 1, id="e")), Population("in", "", (40, 40)), untreated, pacific, AS_OF)
     why = "eGFR 20 mL/min/1.73 m² on 2026-02-28, below 30 (site policy)"
     assert found.agents["tacrolimus"].exclusions == (Exclusion("cni-not-feasible", why, ("Observation/e",)),)
+
+
+def test_several_barriers_are_told_together(pacific: Guideline) -> None:
+    untreated = Therapy("untreated", "induction", "", True, (), frozenset())
+    facts = (res("egfr", 20, 1), dx("cni-toxicity", onset="2026-02-01", id="t"))
+    found = safety(rec(*facts), Population("in", "", (40, 40)), untreated, pacific, AS_OF)
+    toxicity = pacific.conditions["cni-toxicity"].label
+    assert found.cni_reasons["cyclosporine"] == (
+        f"{toxicity} on record, 2026-02-01 (site policy); eGFR 20 mL/min/1.73 m² on 2026-02-28, below 30 (site policy)"
+    )
+
+
+def test_a_pregnancy_comes_with_its_references(pacific: Guideline) -> None:
+    untreated = Therapy("untreated", "induction", "", True, (), frozenset())
+    facts = rec(res("pregnancy-status", None, 3, words=("pregnant",), id="p"))
+    found = safety(facts, Population("in", "", (30, 30)), untreated, pacific, AS_OF)
+    assert (found.pregnant, found.pregnant_evidence) == ("yes", ("Observation/p",))

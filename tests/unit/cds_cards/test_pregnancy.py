@@ -143,6 +143,10 @@ def test_a_status_in_words_that_has_aged_out_beside_a_man_leaves_his_sex(guideli
         ("not pregnant yet", "unknown"),
         ("posible embarazo", "unknown"),
         ("sospecha de embarazo", "unknown"),
+        # without a word for it, as any result in words
+        ("positive", "yes"),
+        ("negative", "no"),
+        ("borderline", "unknown"),
         ("see chart", "unknown"),
     ],
 )
