@@ -32,7 +32,10 @@ from tests.mutants.report import Module, report
 
 KEPT = ROOT / "build" / "mutants"
 # these look at what is loaded once, when the process starts
-COLD_TESTS = ("tests/test_knowledge.py", "tests/test_guideline_fidelity.py", "tests/unit/cds_cards/test_cards.py")
+COLD_TESTS = (
+    *("tests/test_knowledge.py", "tests/test_guideline_fidelity.py"),
+    *("tests/unit/cds_cards/test_cards.py", "tests/unit/cds_cards/test_reasons.py"),
+)
 
 
 def main() -> int:
