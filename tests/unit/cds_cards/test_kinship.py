@@ -11,9 +11,9 @@ from cds_cards.kinship import calcineurin_inhibitors, families, immunoglobulins,
 from cds_cards.knowledge import load_guideline
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def guideline() -> Guideline:
-    """Of our own: what is worked out once for the one that all tests share was worked out elsewhere."""
+    """Each test has its own: what is worked out once for a guideline would be worked out in another test."""
     return replace(load_guideline())
 
 
