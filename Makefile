@@ -107,7 +107,7 @@ approve: setup-test
 numbers: setup-test
 	$(BIN)/python -m tests.moved_numbers
 
-# Mutation testing of the clinical core; hours, so it continues where it was stopped. SAMPLE=25 tries every 25th mutant,
+# Mutation testing of the clinical core; more than an hour, so it continues where it was stopped. SAMPLE=25 tries every 25th mutant,
 # MUTANTS="cds_cards/risk.py cds_cards/orders" a part. In an environment of its own: only this needs mutmut.
 mutants: $(VENV)-mutants/.ready
 	$(VENV)-mutants/bin/python -m tests.mutants --sample $(or $(SAMPLE),1) $(ARGS) $(MUTANTS)
